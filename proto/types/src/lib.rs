@@ -1,0 +1,22 @@
+//! The words everybody uses: values without behaviour beyond their own validity.
+//!
+//! Nothing here opens a socket, reads a clock or knows a protocol's bytes. What two crates must
+//! agree on stands here once: time, identities, addresses, flow keys, session records, drop reasons.
+
+pub mod drop_reason;
+pub mod flow_key;
+pub mod id;
+pub mod neighbor;
+pub mod net;
+pub mod role;
+pub mod session;
+pub mod time;
+
+pub use drop_reason::{DropCounters, DropReason};
+pub use flow_key::{Endpoint, FlowKey, Protocol};
+pub use id::{Epoch, Giid, Name, NodeId, Revision, SessionId, Vrid};
+pub use neighbor::NeighborRecord;
+pub use net::{InterfaceAddress, MacAddr};
+pub use role::EpochGate;
+pub use session::{Direction, Hop, SessionChange, SessionRecord, TcpState};
+pub use time::Instant;
