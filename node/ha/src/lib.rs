@@ -1,1 +1,11 @@
-//! (being written)
+//! Whether this node may be trusted with the site, and what happened when it was.
+//!
+//! Two small machines: [`readiness`] turns facts about the node into one word and the list of
+//! reasons why it is not better; [`timeline`] turns the events of a takeover into its film. Who
+//! becomes active is decided elsewhere (`vrrp_machine::Group`), at once and without asking here.
+
+pub mod readiness;
+pub mod timeline;
+
+pub use readiness::{Assessment, Facts, NodeRole, Reason};
+pub use timeline::{Failover, Timeline};

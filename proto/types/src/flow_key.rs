@@ -1,7 +1,7 @@
 //! What identifies one direction of a session, and the hash that spreads sessions over processors.
 
 use core::fmt;
-use core::hash::{BuildHasher, Hash};
+use core::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
