@@ -1,0 +1,83 @@
+//! What the API asks of a node. The `node` crate implements it with its channels to the actors.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use proto::ops::{
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
+    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+};
+
+use crate::view::SessionFilter;
+
+/// A reply that is being put together. Boxed, so that [`Node`] can be a `dyn` port.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send + 'a>>;
+
+/// What stands at the top of every reply.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// The node's name.
+    pub node: String,
+    /// The router's name.
+    pub router: String,
+    /// Now, in milliseconds of Unix time.
+    pub unix_ms: u64,
+}
+
+/// A running node as its operators see it.
+///
+/// Replies may leave `node`, `router` and `unix_ms` at their defaults: the server fills them in from
+/// [`Node::header`]. An answer that takes longer than the server's patience is dropped, so the
+/// futures must be cancel safe.
+pub trait Node: Send + Sync + 'static {
+    /// Who answers, and when.
+    fn header(&self) -> Header;
+    /// Role, readiness, HA links, past takeovers.
+    fn ha(&self) -> Answer<'_, HaReply>;
+    /// VRRP virtual routers.
+    fn vrrp(&self) -> Answer<'_, VrrpReply>;
+    /// Network interfaces.
+    fn interfaces(&self) -> Answer<'_, InterfacesReply>;
+    /// Sessions that `filter` admits; [`crate::view::sessions`] makes the reply from records.
+    fn sessions(&self, filter: SessionFilter) -> Answer<'_, SessionsReply>;
+    /// Raft groups and their members.
+    fn cluster(&self) -> Answer<'_, ClusterReply>;
+    /// Routes that packets follow.
+    fn fib(&self) -> Answer<'_, FibReply>;
+    /// Drop counters; [`crate::view::drops`] makes the reply from them.
+    fn drops(&self) -> Answer<'_, DropsReply>;
+    /// The running configuration as text.
+    fn config(&self) -> Answer<'_, ConfigReply>;
+    /// Resolved neighbours; [`crate::view::neighbors`] makes the reply from records.
+    fn neighbors(&self) -> Answer<'_, NeighborsReply>;
+    /// Session processors.
+    fn processors(&self) -> Answer<'_, ProcessorsReply>;
+    /// Which software runs, and since when.
+    fn version(&self) -> Answer<'_, VersionReply>;
+}
+
+/// Why the node could not answer a question.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unanswered {
+    /// The actor that knows has ended or was never started.
+    #[error("the {part} is not running")]
+    NotRunning {
+        /// The actor, such as `control group`.
+        part: &'static str,
+    },
+    /// The actor that knows is too busy, or stuck.
+    #[error("the {part} did not answer within {waited:?}")]
+    Late {
+        /// The actor.
+        part: &'static str,
+        /// How long it was given.
+        waited: Duration,
+    },
+    /// What was asked for does not exist yet on this node.
+    #[error("there is no {missing} on this node yet")]
+    NotYet {
+        /// Such as `committed configuration`.
+        missing: &'static str,
+    },
+}

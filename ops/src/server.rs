@@ -1,0 +1,187 @@
+//! The API server: a thin layer from gRPC calls to the port, with a deadline and a header on each.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::ops::operator_server::{Operator, OperatorServer};
+use proto::ops::{
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
+    ProcessorsReply, SessionsReply, ShowClusterRequest, ShowConfigRequest, ShowDropsRequest,
+    ShowFibRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
+    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest, VersionReply,
+    VrrpReply,
+};
+use runtime::Subsystem;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::{Request, Response, Status};
+
+use crate::ports::{Answer, Header, Node, Unanswered};
+use crate::socket::{self, ServeError};
+use crate::view::SessionFilter;
+
+/// Longest that a question may stay open: a person is waiting, and a stuck actor must not pile up
+/// questions behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Questions of one connection that are worked on at once; more wait in the connection.
+const CALLS_PER_CONNECTION: usize = 8;
+
+/// Answers operators at the Unix socket `path` until `subsystem` stops.
+///
+/// The socket exists, with its permissions, when this returns. It is removed at the end.
+pub async fn serve(
+    path: &Path,
+    node: Arc<dyn Node>,
+    subsystem: &mut Subsystem,
+) -> Result<(), ServeError> {
+    let listener = socket::bind(path).await?;
+    let path = path.to_owned();
+    let mut shutdown = subsystem.shutdown();
+    let server = tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .add_service(OperatorServer::new(Api { node }));
+    subsystem.spawn("ops", async move {
+        let incoming = UnixListenerStream::new(listener);
+        let stop = async move { shutdown.requested().await };
+        if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
+            tracing::error!(%error, "the operators' API ended");
+        }
+        socket::give_back(&path).await;
+    });
+    Ok(())
+}
+
+struct Api {
+    node: Arc<dyn Node>,
+}
+
+impl Api {
+    async fn answer<T: Stamped>(&self, asked: Answer<'_, T>) -> Result<Response<T>, Status> {
+        let late = |_| Unanswered::Late {
+            part: "node",
+            waited: PATIENCE,
+        };
+        let answered = tokio::time::timeout(PATIENCE, asked)
+            .await
+            .map_err(late)
+            .flatten();
+        let mut reply = answered.map_err(|error| status(&error))?;
+        reply.stamp(self.node.header());
+        Ok(Response::new(reply))
+    }
+}
+
+#[tonic::async_trait]
+impl Operator for Api {
+    async fn show_ha(&self, _: Request<ShowHaRequest>) -> Result<Response<HaReply>, Status> {
+        self.answer(self.node.ha()).await
+    }
+
+    async fn show_vrrp(&self, _: Request<ShowVrrpRequest>) -> Result<Response<VrrpReply>, Status> {
+        self.answer(self.node.vrrp()).await
+    }
+
+    async fn show_interfaces(
+        &self,
+        _: Request<ShowInterfacesRequest>,
+    ) -> Result<Response<InterfacesReply>, Status> {
+        self.answer(self.node.interfaces()).await
+    }
+
+    async fn show_sessions(
+        &self,
+        request: Request<ShowSessionsRequest>,
+    ) -> Result<Response<SessionsReply>, Status> {
+        let filter = SessionFilter::try_from(request.into_inner())
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        self.answer(self.node.sessions(filter)).await
+    }
+
+    async fn show_cluster(
+        &self,
+        _: Request<ShowClusterRequest>,
+    ) -> Result<Response<ClusterReply>, Status> {
+        self.answer(self.node.cluster()).await
+    }
+
+    async fn show_fib(&self, _: Request<ShowFibRequest>) -> Result<Response<FibReply>, Status> {
+        self.answer(self.node.fib()).await
+    }
+
+    async fn show_drops(
+        &self,
+        _: Request<ShowDropsRequest>,
+    ) -> Result<Response<DropsReply>, Status> {
+        self.answer(self.node.drops()).await
+    }
+
+    async fn show_config(
+        &self,
+        _: Request<ShowConfigRequest>,
+    ) -> Result<Response<ConfigReply>, Status> {
+        self.answer(self.node.config()).await
+    }
+
+    async fn show_neighbors(
+        &self,
+        _: Request<ShowNeighborsRequest>,
+    ) -> Result<Response<NeighborsReply>, Status> {
+        self.answer(self.node.neighbors()).await
+    }
+
+    async fn show_processors(
+        &self,
+        _: Request<ShowProcessorsRequest>,
+    ) -> Result<Response<ProcessorsReply>, Status> {
+        self.answer(self.node.processors()).await
+    }
+
+    async fn show_version(
+        &self,
+        _: Request<ShowVersionRequest>,
+    ) -> Result<Response<VersionReply>, Status> {
+        self.answer(self.node.version()).await
+    }
+}
+
+fn status(error: &Unanswered) -> Status {
+    let text = error.to_string();
+    match error {
+        Unanswered::NotRunning { .. } => Status::unavailable(text),
+        Unanswered::Late { .. } => Status::deadline_exceeded(text),
+        Unanswered::NotYet { .. } => Status::failed_precondition(text),
+    }
+}
+
+/// A reply with the header's three fields.
+trait Stamped {
+    fn stamp(&mut self, header: Header);
+}
+
+macro_rules! stamped {
+    ($($reply:ty),* $(,)?) => {
+        $(impl Stamped for $reply {
+            fn stamp(&mut self, header: Header) {
+                self.node = header.node;
+                self.router = header.router;
+                self.unix_ms = header.unix_ms;
+            }
+        })*
+    };
+}
+
+// A macro, because generated structs share fields and no trait.
+stamped!(
+    ClusterReply,
+    ConfigReply,
+    DropsReply,
+    FibReply,
+    HaReply,
+    InterfacesReply,
+    NeighborsReply,
+    ProcessorsReply,
+    SessionsReply,
+    VersionReply,
+    VrrpReply,
+);

@@ -1,0 +1,151 @@
+//! A question over a real Unix socket and back, as any program would ask it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where its site cannot be built"
+)]
+
+mod sample;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use ops::{ServeError, Unanswered};
+use proto::ops::operator_client::OperatorClient;
+use proto::ops::{ShowClusterRequest, ShowHaRequest, ShowSessionsRequest};
+use runtime::Subsystem;
+use sample::{NOW_MS, Sample};
+use tokio::net::UnixStream;
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn every_reply_says_who_answered_and_when() {
+    let site = Site::open(Sample { cluster: None }).await;
+
+    let reply = site
+        .client()
+        .await
+        .show_ha(ShowHaRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+
+    assert_eq!(
+        (reply.node.as_str(), reply.router.as_str()),
+        ("b", "branch")
+    );
+    assert_eq!((reply.unix_ms, reply.sessions), (NOW_MS, 200));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_filter_reaches_the_node() {
+    let site = Site::open(Sample { cluster: None }).await;
+    let mut client = site.client().await;
+
+    let asked = ShowSessionsRequest {
+        port: Some(40_002),
+        ..ShowSessionsRequest::default()
+    };
+    let reply = client.show_sessions(asked).await.unwrap().into_inner();
+    assert_eq!(
+        (reply.total, reply.matched, reply.sessions.len()),
+        (2, 1, 1)
+    );
+
+    let nonsense = ShowSessionsRequest {
+        address: Some("x".to_owned()),
+        ..ShowSessionsRequest::default()
+    };
+    let refused = client.show_sessions(nonsense).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_gone_is_named() {
+    let broken = Unanswered::NotRunning {
+        part: "control group",
+    };
+    let site = Site::open(Sample {
+        cluster: Some(broken),
+    })
+    .await;
+
+    let refused = site
+        .client()
+        .await
+        .show_cluster(ShowClusterRequest {})
+        .await
+        .unwrap_err();
+
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert_eq!(refused.message(), "the control group is not running");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_second_node_on_the_same_socket_is_refused_and_the_end_removes_it() {
+    let site = Site::open(Sample { cluster: None }).await;
+    let mut second = Subsystem::default();
+    let node = Arc::new(Sample { cluster: None });
+
+    let refused = ops::serve(&site.path(), node, &mut second)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, ServeError::Occupied { .. }),
+        "{refused:?}"
+    );
+
+    let path = site.path();
+    site.client().await.show_ha(ShowHaRequest {}).await.unwrap();
+    let Site { parts, folder } = site;
+    parts.stop(PATIENCE).await;
+    assert!(
+        !path.exists(),
+        "the socket stays behind after an orderly stop"
+    );
+    drop(folder);
+}
+
+struct Site {
+    parts: Subsystem,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn open(node: Sample) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut parts = Subsystem::default();
+        let path = folder.path().join("tandem.sock");
+        ops::serve(&path, Arc::new(node), &mut parts).await.unwrap();
+        Self { parts, folder }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("tandem.sock")
+    }
+
+    async fn client(&self) -> OperatorClient<Channel> {
+        let path = Arc::<Path>::from(self.path());
+        let connect = tower::service_fn(move |_| {
+            let path = Arc::clone(&path);
+            async move { UnixStream::connect(path).await.map(TokioIo::new) }
+        });
+        let channel = Endpoint::from_static("http://tandem")
+            .connect_with_connector(connect)
+            .await
+            .unwrap();
+        OperatorClient::new(channel)
+    }
+
+    async fn close(self) {
+        self.parts.stop(PATIENCE).await;
+    }
+}

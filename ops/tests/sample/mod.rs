@@ -1,0 +1,298 @@
+//! A node for tests: answers what the site of two nodes in the manual would answer.
+//!
+//! `ops/cli/tests` includes this file too, so that both sides of the socket speak of the same node.
+
+use ops::{Answer, Header, Node, SessionFilter, Unanswered, view};
+use proto::ops::{
+    ClusterReply, ConfigReply, DropsReply, Failover, FibReply, HaLink, HaPeer, HaReply, Interface,
+    InterfacesReply, Leaders, NeighborsReply, Processor, ProcessorsReply, RaftGroup, RaftMember,
+    Route, SessionsReply, VersionReply, VirtualRouter, VrrpReply,
+};
+use types::{
+    DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId,
+    Protocol, SessionId, SessionRecord, TcpState,
+};
+
+/// Sat 2026-11-21 10:40:12.000 UTC.
+pub(crate) const NOW_MS: u64 = 1_795_257_612_000;
+
+/// The node; `broken` makes one view fail.
+pub(crate) struct Sample {
+    /// What the cluster view says instead of answering.
+    pub(crate) cluster: Option<Unanswered>,
+}
+
+impl Node for Sample {
+    fn header(&self) -> Header {
+        Header {
+            node: "b".to_owned(),
+            router: "branch".to_owned(),
+            unix_ms: NOW_MS,
+        }
+    }
+
+    fn ha(&self) -> Answer<'_, HaReply> {
+        Box::pin(async { Ok(ha()) })
+    }
+
+    fn vrrp(&self) -> Answer<'_, VrrpReply> {
+        let virtual_routers = vec![VirtualRouter {
+            interface: "lan".to_owned(),
+            vrid: 10,
+            family: "ipv4".to_owned(),
+            state: "active".to_owned(),
+            priority_configured: 100,
+            priority_effective: 90,
+            interval_ms: 10,
+            active_router: Some("192.0.2.3".to_owned()),
+            transitions: 2,
+            last_change_unix_ms: Some(NOW_MS - 90_000),
+            adverts_sent: 9000,
+            adverts_received: 120,
+            adverts_invalid: 1,
+            garps_sent: 5,
+        }];
+        Box::pin(async {
+            Ok(VrrpReply {
+                virtual_routers,
+                ..VrrpReply::default()
+            })
+        })
+    }
+
+    fn interfaces(&self) -> Answer<'_, InterfacesReply> {
+        let interfaces = vec![Interface {
+            name: "lan".to_owned(),
+            device: "eth1".to_owned(),
+            giid: 1,
+            admin: "up".to_owned(),
+            oper: "up".to_owned(),
+            redundancy: "vrrp-active".to_owned(),
+            mac: "00:00:5e:00:01:0a".to_owned(),
+            addresses: vec!["192.0.2.1/24".to_owned(), "2001:db8:1::1/64".to_owned()],
+            port: "raw".to_owned(),
+            rx_packets: 1000,
+            rx_bytes: "64000".to_owned(),
+            tx_packets: 990,
+            tx_bytes: "63360".to_owned(),
+            drops: 10,
+        }];
+        Box::pin(async {
+            Ok(InterfacesReply {
+                interfaces,
+                ..InterfacesReply::default()
+            })
+        })
+    }
+
+    fn sessions(&self, filter: SessionFilter) -> Answer<'_, SessionsReply> {
+        let records = [session(1, 40_001), session(2, 40_002)];
+        Box::pin(async move { Ok(view::sessions(records, 2, &filter, NOW_MS, interface)) })
+    }
+
+    fn cluster(&self) -> Answer<'_, ClusterReply> {
+        let answer = match &self.cluster {
+            Some(broken) => Err(broken.clone()),
+            None => Ok(cluster()),
+        };
+        Box::pin(async { answer })
+    }
+
+    fn fib(&self) -> Answer<'_, FibReply> {
+        let route =
+            |prefix: &str, via: &str, interface: Option<&str>, origin: &str, distance| Route {
+                prefix: prefix.to_owned(),
+                via: via.to_owned(),
+                interface: interface.map(str::to_owned),
+                origin: origin.to_owned(),
+                distance,
+            };
+        let routes = vec![
+            route("0.0.0.0/0", "198.51.100.254", Some("wan"), "static", 1),
+            route("192.0.2.0/24", "connected", Some("lan"), "connected", 0),
+            route("203.0.113.128/25", "blackhole", None, "static", 5),
+        ];
+        Box::pin(async {
+            Ok(FibReply {
+                routes,
+                ..FibReply::default()
+            })
+        })
+    }
+
+    fn drops(&self) -> Answer<'_, DropsReply> {
+        let counts = [(DropReason::Standby, 0), (DropReason::NoRoute, 12)];
+        Box::pin(async move { Ok(view::drops(counts)) })
+    }
+
+    fn config(&self) -> Answer<'_, ConfigReply> {
+        let text = "config\n    authority\n        name lab\n".to_owned();
+        Box::pin(async {
+            Ok(ConfigReply {
+                revision: 3,
+                text,
+                ..ConfigReply::default()
+            })
+        })
+    }
+
+    fn neighbors(&self) -> Answer<'_, NeighborsReply> {
+        let record = NeighborRecord {
+            interface: Giid(2),
+            ip: [198, 51, 100, 254].into(),
+            mac: MacAddr([2, 0, 0, 0, 0, 0xfe]),
+        };
+        Box::pin(async move { Ok(view::neighbors([record], interface)) })
+    }
+
+    fn processors(&self) -> Answer<'_, ProcessorsReply> {
+        let processor = |thread: &str, sessions, utilization_percent| Processor {
+            thread: thread.to_owned(),
+            sessions,
+            packets: 500,
+            opened: 101,
+            drops: 6,
+            utilization_percent,
+        };
+        let processors = vec![
+            processor("SessionProc-00", 101, Some(12.5)),
+            processor("SessionProc-01", 99, None),
+        ];
+        Box::pin(async {
+            Ok(ProcessorsReply {
+                processors,
+                ..ProcessorsReply::default()
+            })
+        })
+    }
+
+    fn version(&self) -> Answer<'_, VersionReply> {
+        let reply = VersionReply {
+            version: "0.1.0".to_owned(),
+            uptime_ms: 93_784_000,
+            ..VersionReply::default()
+        };
+        Box::pin(async { Ok(reply) })
+    }
+}
+
+fn ha() -> HaReply {
+    let at = |offset_us: u64| ((NOW_MS - 90_000) * 1_000_000 + offset_us * 1_000).to_string();
+    HaReply {
+        role: "active".to_owned(),
+        epoch: "8.2".to_owned(),
+        ready: false,
+        reasons: vec!["the peer is silent on every HA link".to_owned()],
+        peer: Some(HaPeer {
+            name: "a".to_owned(),
+            role: Some("active".to_owned()),
+            epoch: Some("7.1".to_owned()),
+            last_heard_ms: Some(90_030),
+        }),
+        leaders: Some(Leaders {
+            control: Some("b".to_owned()),
+            state: None,
+        }),
+        config_revision: 3,
+        sessions: 200,
+        sessions_checksum: "9f3a6c0d11e2b47c".to_owned(),
+        sessions_agreed: Some(198),
+        sessions_agreed_checksum: Some("03d1c0ffee00aa55".to_owned()),
+        session_lag_ms: 0,
+        links: vec![HaLink {
+            name: "ha0".to_owned(),
+            local: "198.18.0.2:7300".to_owned(),
+            remote: "198.18.0.1:7300".to_owned(),
+            up: false,
+            rtt_us: Some(112),
+            loss_percent: Some(100.0),
+            sent: 9100,
+            received: 120,
+        }],
+        failovers: vec![Failover {
+            epoch: "8.2".to_owned(),
+            cause: "peer silent".to_owned(),
+            last_heard_unix_ns: Some(at(0)),
+            detected_unix_ns: at(30_125),
+            decided_unix_ns: at(30_140),
+            programmed_unix_ns: at(30_151),
+            announced_unix_ns: Some(at(30_400)),
+            first_packet_unix_ns: None,
+            sessions: 200,
+        }],
+        ..HaReply::default()
+    }
+}
+
+fn cluster() -> ClusterReply {
+    let member = |id, name: &str, kind: &str, last_heard_ms, matched_index| RaftMember {
+        id,
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        vote: "voter".to_owned(),
+        last_heard_ms,
+        matched_index,
+    };
+    let control = RaftGroup {
+        name: "control".to_owned(),
+        leader: Some("b".to_owned()),
+        term: 4,
+        last_log_index: Some(120),
+        applied_index: Some(120),
+        members: vec![
+            member(1, "a", "node", Some(90_030), Some(110)),
+            member(2, "b", "node", None, Some(120)),
+            member(3, "w", "witness", Some(12), Some(120)),
+        ],
+    };
+    let state = RaftGroup {
+        name: "state".to_owned(),
+        term: 2,
+        ..RaftGroup::default()
+    };
+    ClusterReply {
+        groups: vec![control, state],
+        ..ClusterReply::default()
+    }
+}
+
+fn interface(giid: Giid) -> String {
+    if giid == Giid(1) { "lan" } else { "wan" }.to_owned()
+}
+
+fn session(id: u128, port: u16) -> SessionRecord {
+    let client = Endpoint::new([192, 0, 2, 10].into(), port);
+    let server = Endpoint::new([203, 0, 113, 80].into(), 443);
+    let outside = Endpoint::new([198, 51, 100, 1].into(), port - 20_000);
+    SessionRecord {
+        id: SessionId(id),
+        owner: NodeId(2),
+        epoch: Epoch(0x802),
+        version: 1,
+        forward: FlowKey {
+            src: client,
+            dst: server,
+            protocol: Protocol::TCP,
+        },
+        reverse: FlowKey {
+            src: server,
+            dst: outside,
+            protocol: Protocol::TCP,
+        },
+        ingress: Giid(1),
+        forward_hop: Hop {
+            interface: Giid(2),
+            neighbor: [198, 51, 100, 254].into(),
+        },
+        reverse_hop: Hop {
+            interface: Giid(1),
+            neighbor: [192, 0, 2, 10].into(),
+        },
+        service: Name::from("web"),
+        tenant: Some(Name::from("staff")),
+        tcp: Some(TcpState::Established),
+        established: true,
+        timeout_ms: 1_900_000,
+        opened_unix_ms: NOW_MS - 90_061_000,
+    }
+}
