@@ -1,0 +1,144 @@
+//! What the state group has agreed on so far.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use types::{
+    Epoch, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionId, SessionRecord,
+};
+
+use super::command::{Batch, Incarnation, StateCommand, StateOutcome};
+use super::table::Table;
+use crate::checksum::Checksum;
+use crate::snapshot::{SnapshotError, Versioned};
+
+/// State of the state group. A clone is cheap and stays as it is: see `table`.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ClusterState {
+    sessions: Table,
+    neighbors: BTreeMap<(Giid, IpAddr), MacAddr>,
+    /// Derived from the neighbours.
+    #[serde(skip)]
+    neighbor_sum: Checksum,
+    /// The last batch of each node.
+    proposers: BTreeMap<NodeId, (Incarnation, u64)>,
+}
+
+impl ClusterState {
+    /// Neighbours beyond this number are not taken: no network that a pair serves has more.
+    pub const MAX_NEIGHBORS: usize = 65_536;
+
+    /// Applies `command`; every command has an outcome, whatever the state.
+    pub fn apply(&mut self, command: &StateCommand) -> StateOutcome {
+        match command {
+            StateCommand::Batch(batch) => self.apply_batch(batch),
+            StateCommand::Stripped => StateOutcome::Nothing,
+        }
+    }
+
+    fn apply_batch(&mut self, batch: &Batch) -> StateOutcome {
+        let place = (batch.incarnation, batch.sequence);
+        if self
+            .proposers
+            .get(&batch.proposer)
+            .is_some_and(|last| *last >= place)
+        {
+            return StateOutcome::Duplicate;
+        }
+        self.proposers.insert(batch.proposer, place);
+        let mut stale = Vec::new();
+        for (index, change) in batch.sessions.iter().enumerate() {
+            if !self.sessions.merge(change) {
+                stale.extend(u32::try_from(index));
+            }
+        }
+        for neighbor in &batch.neighbors {
+            self.learn(neighbor);
+        }
+        StateOutcome::Applied { stale }
+    }
+
+    fn learn(&mut self, neighbor: &NeighborRecord) {
+        let key = (neighbor.interface, neighbor.ip);
+        if self.neighbors.len() >= Self::MAX_NEIGHBORS && !self.neighbors.contains_key(&key) {
+            return;
+        }
+        if let Some(old) = self.neighbors.insert(key, neighbor.mac) {
+            self.neighbor_sum -= Checksum::of(&(key, old));
+        }
+        self.neighbor_sum += Checksum::of(&(key, neighbor.mac));
+    }
+
+    /// One session.
+    pub fn session(&self, id: SessionId) -> Option<&Arc<SessionRecord>> {
+        self.sessions.get(id)
+    }
+
+    /// Every session, in an order that is the same on all nodes.
+    pub fn sessions(&self) -> impl Iterator<Item = &Arc<SessionRecord>> {
+        self.sessions.iter()
+    }
+
+    /// How many sessions there are.
+    pub const fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Every neighbour, in an order that is the same on all nodes.
+    pub fn neighbors(&self) -> impl Iterator<Item = NeighborRecord> + '_ {
+        self.neighbors
+            .iter()
+            .map(|((interface, ip), mac)| NeighborRecord {
+                interface: *interface,
+                ip: *ip,
+                mac: *mac,
+            })
+    }
+
+    /// Rank of what is known of a session, living or recently ended.
+    pub fn rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
+        self.sessions.rank(id)
+    }
+
+    /// What this state knows and `other` does not, or knows only in an older form: what is left to
+    /// tell when a new generation was founded by somebody who had not heard everything.
+    pub fn missing_in<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = SessionChange> + use<'a> {
+        self.sessions.changes().filter(|change| {
+            let known = other.rank(change.id());
+            match change {
+                SessionChange::Put(_) => known.is_none_or(|known| known < change.rank()),
+                // Ending what nobody knows is no news.
+                SessionChange::Remove { .. } => known.is_some_and(|known| known < change.rank()),
+            }
+        })
+    }
+
+    /// Equal on nodes that hold the same sessions and neighbours; kept up to date with every change.
+    pub fn checksum(&self) -> Checksum {
+        let mut sum = self.sessions.checksum();
+        sum += self.neighbor_sum;
+        sum
+    }
+}
+
+impl Versioned for ClusterState {
+    const VERSION: u8 = 1;
+
+    fn completed(mut self) -> Result<Self, SnapshotError> {
+        self.sessions = self
+            .sessions
+            .completed()
+            .ok_or(SnapshotError::Inconsistent(
+                "sessions are in the wrong shard",
+            ))?;
+        for (key, mac) in &self.neighbors {
+            self.neighbor_sum += Checksum::of(&(key, mac));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,166 @@
+//! What may be asked of the control group, and what it may answer.
+//!
+//! A proposal whose answer got lost is *unknown*, and is simply made again: every command says what it
+//! was based on, so that the second time finds its work done and changes nothing.
+
+use core::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use types::{Epoch, Name, NodeId, Revision};
+
+use super::state::{Lineage, Role};
+use crate::cluster::Incarnation;
+use crate::snapshot::Versioned;
+
+/// A change of the control group's state.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum ControlCommand {
+    /// Make `text` the running configuration, if `base` still is.
+    SetConfig {
+        /// The revision that the author started from.
+        base: Revision,
+        /// The whole configuration in the operators' grammar, validated before it was proposed.
+        text: String,
+        /// Who commits it.
+        author: String,
+        /// When, in milliseconds of Unix time: for people only.
+        at_unix_ms: u64,
+    },
+    /// Record that `node` is active for a redundancy group under `epoch`. It already is: roles are
+    /// taken at once and recorded afterwards.
+    TakeRole {
+        /// The redundancy group.
+        group: Name,
+        /// Who took it.
+        node: NodeId,
+        /// Under which epoch.
+        epoch: Epoch,
+    },
+    /// Give `node` more port blocks of an external address.
+    ClaimPortBlocks {
+        /// Who needs them.
+        node: NodeId,
+        /// The external address.
+        address: IpAddr,
+        /// How many granted blocks the node knows to hold; another number means that an earlier claim
+        /// was granted without its answer having arrived, and grants nothing.
+        held: u16,
+        /// How many more it asks for.
+        count: u16,
+    },
+    /// Take back every granted block of an address that no configuration mentions any more.
+    ReleasePortBlocks {
+        /// The external address.
+        address: IpAddr,
+    },
+    /// Begin a new generation of the state group, founded by one member alone. The others join it.
+    FormState {
+        /// The new generation; must be the next one.
+        generation: u64,
+        /// Who begins it.
+        founder: NodeId,
+        /// Which life of that node.
+        incarnation: Incarnation,
+    },
+    /// What a witness stores instead of a command: it votes on log positions, not on content.
+    Stripped,
+}
+
+impl Versioned for ControlCommand {
+    const VERSION: u8 = 1;
+}
+
+/// One line for logs; never the configuration's text.
+impl fmt::Display for ControlCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetConfig { base, author, .. } => {
+                write!(f, "set configuration on {base} by {author}")
+            }
+            Self::TakeRole { group, node, epoch } => {
+                write!(f, "node {node} takes {group} under epoch {epoch}")
+            }
+            Self::ClaimPortBlocks {
+                node,
+                address,
+                count,
+                ..
+            } => write!(f, "node {node} claims {count} port blocks of {address}"),
+            Self::ReleasePortBlocks { address } => write!(f, "release port blocks of {address}"),
+            Self::FormState {
+                generation,
+                founder,
+                ..
+            } => write!(f, "node {founder} forms state generation {generation}"),
+            Self::Stripped => f.write_str("stripped"),
+        }
+    }
+}
+
+/// What became of a [`ControlCommand`]. A refusal is an answer, not an error.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum ControlOutcome {
+    /// The configuration runs under this revision.
+    ConfigSet {
+        /// Its revision.
+        revision: Revision,
+    },
+    /// Somebody else has committed since `base`.
+    ConfigStale {
+        /// The running revision.
+        current: Revision,
+    },
+    /// The text is longer than [`super::ControlState::MAX_CONFIG_BYTES`].
+    ConfigTooLarge {
+        /// Its length.
+        bytes: u64,
+    },
+    /// The role is recorded.
+    RoleTaken,
+    /// A role under this or a higher epoch is already recorded for somebody else.
+    RoleRefused {
+        /// Whom the group belongs to.
+        current: Role,
+    },
+    /// All blocks that are granted to the node, old and new.
+    PortBlocks {
+        /// The external address.
+        address: IpAddr,
+        /// Block numbers, ascending.
+        blocks: Vec<u16>,
+    },
+    /// Every block of the address was taken back.
+    PortBlocksReleased,
+    /// The state group begins anew.
+    StateFormed,
+    /// Another generation is already the running one.
+    StateFormRefused {
+        /// The running one, if there is one.
+        current: Option<Lineage>,
+    },
+    /// Nothing to do: an entry of the consensus itself, or a witness that keeps nothing.
+    Nothing,
+}
+
+impl fmt::Display for ControlOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConfigSet { revision } => write!(f, "configuration {revision}"),
+            Self::ConfigStale { current } => write!(f, "stale: configuration is {current}"),
+            Self::ConfigTooLarge { bytes } => write!(f, "{bytes} bytes are too many"),
+            Self::RoleTaken => f.write_str("role taken"),
+            Self::RoleRefused { current } => write!(f, "refused: epoch is {}", current.epoch),
+            Self::PortBlocks { address, blocks } => {
+                write!(f, "{} blocks of {address}", blocks.len())
+            }
+            Self::PortBlocksReleased => f.write_str("port blocks released"),
+            Self::StateFormed => f.write_str("state group formed"),
+            Self::StateFormRefused { current } => {
+                let generation = current.map_or(0, |current| current.generation);
+                write!(f, "refused: generation is {generation}")
+            }
+            Self::Nothing => f.write_str("nothing"),
+        }
+    }
+}

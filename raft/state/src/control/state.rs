@@ -1,0 +1,121 @@
+//! What the control group has agreed on so far.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use types::{Epoch, Name, NodeId, Revision};
+
+use crate::checksum::Checksum;
+use crate::cluster::Incarnation;
+use crate::snapshot::Versioned;
+
+/// The running configuration.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ConfigRecord {
+    /// Counts the commits.
+    pub revision: Revision,
+    /// The whole configuration in the operators' grammar.
+    pub text: String,
+    /// Who committed it.
+    pub author: String,
+    /// When, in milliseconds of Unix time.
+    pub at_unix_ms: u64,
+}
+
+/// Who is active for a redundancy group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Role {
+    /// The active node.
+    pub node: NodeId,
+    /// Since this epoch.
+    pub epoch: Epoch,
+}
+
+/// Which state group is the true one. It lives in memory: when no majority of its members is left, a
+/// new one begins, and whoever still talks of an older generation is not heard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Counts the foundations; 1 is the first.
+    pub generation: u64,
+    /// The member that began it.
+    pub founder: NodeId,
+    /// Which life of the founder.
+    pub incarnation: Incarnation,
+}
+
+/// State of the control group.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ControlState {
+    pub(super) config: Option<ConfigRecord>,
+    pub(super) roles: BTreeMap<Name, Role>,
+    /// Granted blocks of each external address.
+    pub(super) port_blocks: BTreeMap<IpAddr, BTreeMap<u16, NodeId>>,
+    pub(super) lineage: Option<Lineage>,
+}
+
+impl ControlState {
+    /// Longest configuration text: it must fit into one message between members.
+    pub const MAX_CONFIG_BYTES: usize = 4 << 20;
+
+    /// The running configuration; `None` before the first commit.
+    pub const fn config(&self) -> Option<&ConfigRecord> {
+        self.config.as_ref()
+    }
+
+    /// Revision of the running configuration; 0 before the first commit.
+    pub fn revision(&self) -> Revision {
+        self.config
+            .as_ref()
+            .map_or_else(Revision::default, |config| config.revision)
+    }
+
+    /// Who is recorded as active for `group`.
+    pub fn role(&self, group: &Name) -> Option<Role> {
+        self.roles.get(group).copied()
+    }
+
+    /// Every redundancy group that somebody was ever active for.
+    pub const fn roles(&self) -> &BTreeMap<Name, Role> {
+        &self.roles
+    }
+
+    /// The highest epoch that any group has seen.
+    pub fn highest_epoch(&self) -> Epoch {
+        self.roles
+            .values()
+            .map(|role| role.epoch)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Blocks of `address` that are granted to `node`, ascending; preassigned ones are not among them.
+    pub fn granted(&self, node: NodeId, address: IpAddr) -> Vec<u16> {
+        self.port_blocks
+            .get(&address)
+            .into_iter()
+            .flatten()
+            .filter(|(_, owner)| **owner == node)
+            .map(|(block, _)| *block)
+            .collect()
+    }
+
+    /// Every granted block with its owner, by external address.
+    pub const fn port_blocks(&self) -> &BTreeMap<IpAddr, BTreeMap<u16, NodeId>> {
+        &self.port_blocks
+    }
+
+    /// The state group's running generation; `None` before the first one.
+    pub const fn lineage(&self) -> Option<Lineage> {
+        self.lineage
+    }
+
+    /// Equal on nodes that hold the same state.
+    pub fn checksum(&self) -> Checksum {
+        Checksum::of(self)
+    }
+}
+
+impl Versioned for ControlState {
+    const VERSION: u8 = 1;
+}
