@@ -1,0 +1,155 @@
+//! Namespaces of its own for a command: root inside, nothing outside, gone with the process.
+//!
+//! ```text
+//! outer (this process)          unshares user, net, mount, pid; forwards signals; removes files
+//!   └─ init (pid 1 inside)      mounts /proc, reaps orphans, dies with outer (PDEATHSIG)
+//!        └─ inside              runs the command; its exit code is the outer one's
+//! ```
+//! Each stage is this program started again with its own arguments. The kernel kills everything in
+//! a pid namespace when its pid 1 goes, and a network namespace goes with its last process: so there
+//! is nothing to clean up even after SIGKILL.
+
+mod error;
+mod scratch;
+mod supervise;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sched::CloneFlags;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::sys;
+pub use error::EnterError;
+use scratch::Scratch;
+use supervise::supervise;
+
+const STAGE: &str = "TANDEM_LAB_STAGE";
+const DIRECTORY: &str = "TANDEM_LAB_DIRECTORY";
+
+/// On which side of the wall a process finds itself after [`enter`].
+#[derive(Debug)]
+pub enum Place {
+    /// The copy within: go on with the work.
+    Inside(Sandbox),
+    /// The copy outside, after the one within has ended: leave with its code.
+    Outside(ExitCode),
+}
+
+/// The sandbox, seen from within.
+#[derive(Debug)]
+pub struct Sandbox {
+    directory: PathBuf,
+    program: PathBuf,
+}
+
+impl Sandbox {
+    /// A directory for this run's files, removed when the run ends however it ends.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The running program's file, for starting more processes of it.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+}
+
+/// Starts this program again in namespaces of its own, with the same arguments.
+///
+/// To be called before the process has a second thread: the kernel refuses user namespaces to
+/// processes with threads. Returns in both copies; [`Place`] says which one this is.
+pub fn enter() -> Result<Place, EnterError> {
+    match std::env::var(STAGE).as_deref() {
+        Ok("inside") => Ok(Place::Inside(arrive()?)),
+        Ok("init") => Ok(Place::Outside(run_init()?)),
+        _ => Ok(Place::Outside(run_outer()?)),
+    }
+}
+
+fn arrive() -> Result<Sandbox, EnterError> {
+    let directory = std::env::var_os(DIRECTORY)
+        .map(PathBuf::from)
+        .ok_or(EnterError::NoDirectory)?;
+    let program = std::env::current_exe().map_err(EnterError::Program)?;
+    Ok(Sandbox { directory, program })
+}
+
+fn run_outer() -> Result<ExitCode, EnterError> {
+    let scratch = Scratch::create().map_err(EnterError::Directory)?;
+    raise_limits();
+    unshare()?;
+    let mut init = stage("init", scratch.path())?;
+    sys::die_with_parent(&mut init);
+    supervise(init)
+}
+
+fn run_init() -> Result<ExitCode, EnterError> {
+    let nothing = None::<&str>;
+    nix::mount::mount(
+        nothing,
+        "/",
+        nothing,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        nothing,
+    )
+    .map_err(EnterError::Mount)?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    match nix::mount::mount(Some("proc"), "/proc", Some("proc"), flags, nothing) {
+        // A container that hides parts of /proc is not allowed a whole one. The old one still
+        // shows each reader its own network's settings, which is all that the laboratory needs.
+        Ok(()) | Err(Errno::EPERM) => {}
+        Err(errno) => return Err(EnterError::Mount(errno)),
+    }
+    let directory = std::env::var_os(DIRECTORY).ok_or(EnterError::NoDirectory)?;
+    supervise(stage("inside", Path::new(&directory))?)
+}
+
+/// This program with its arguments, told which stage it is.
+fn stage(name: &str, directory: &Path) -> Result<Command, EnterError> {
+    let program = std::env::current_exe().map_err(EnterError::Program)?;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env(STAGE, name)
+        .env(DIRECTORY, directory);
+    Ok(command)
+}
+
+/// Thousands of connections need descriptors, and heartbeats deserve real-time priority; inside,
+/// nobody may raise these limits any more. Where they cannot be raised, the work goes on without.
+fn raise_limits() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _kept = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    let _kept = setrlimit(Resource::RLIMIT_RTPRIO, 99, 99);
+}
+
+fn unshare() -> Result<(), EnterError> {
+    let namespaces = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+    // Identities must be read before: inside they are nobody until the maps are written.
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    match nix::sched::unshare(namespaces | CloneFlags::CLONE_NEWUSER) {
+        Ok(()) => map_identities(user.as_raw(), group.as_raw()),
+        // Root needs no user namespace to make the others.
+        Err(_) if user.is_root() => {
+            nix::sched::unshare(namespaces).map_err(EnterError::RootRefused)
+        }
+        Err(errno) => Err(EnterError::refused(errno)),
+    }
+}
+
+/// Root inside is whoever called outside.
+fn map_identities(user: u32, group: u32) -> Result<(), EnterError> {
+    let write = |file: &str, text: String| {
+        std::fs::write(format!("/proc/self/{file}"), text).map_err(EnterError::Identities)
+    };
+    // Without this the kernel lets only privileged processes map groups (user_namespaces(7)).
+    write("setgroups", "deny".to_owned())?;
+    write("uid_map", format!("0 {user} 1"))?;
+    write("gid_map", format!("0 {group} 1"))
+}
