@@ -1,18 +1,36 @@
-//! (signatures; bodies follow)
-#![expect(
-    unused_variables,
-    clippy::unused_self,
-    clippy::needless_pass_by_ref_mut,
-    clippy::needless_pass_by_value,
-    reason = "signatures first"
-)]
+//! The sessions of one processor: found by the wire key of either direction, followed, aged,
+//! replicated.
+//!
+//! One thread owns a table. On standby it only takes what is replicated ([`Table::install`]); becoming
+//! active is [`Table::adopt`], which touches no session. Nothing here allocates for a packet of a known
+//! session, and nothing moves or rehashes while the table grows.
+//!
+//! ```text
+//!  key ──► keys: Index ──► place, direction ──► sessions: Slab<Session>
+//!  id  ──► ids:  Index ──► place                wheel: timers by place
+//!                                               changes: places to be replicated, removals
+//! ```
+
+mod changes;
+mod install;
+mod session;
+
 use types::{
-    Direction, DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId,
-    SessionChange, SessionId, SessionRecord,
+    Direction, DropReason, Epoch, FlowKey, Hop, Instant, NodeId, SessionId, SessionRecord,
 };
 
-use crate::policy::Timeouts;
-use crate::tcp_state::Segment;
+use crate::expiry::Wheel;
+use crate::index::Index;
+use crate::slab::Slab;
+use crate::tcp_state::{self, Segment};
+
+pub use install::Installed;
+pub use session::{NewSession, Session};
+
+use changes::Changes;
+
+/// More sessions than this do not fit into the index of one table.
+const MOST_SESSIONS: usize = 1 << 29;
 
 /// Place of a session in its table; valid until that session is removed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -30,38 +48,10 @@ pub struct Hit {
 /// What a packet changed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Touched {
-    /// It became established with this packet.
+    /// The session became established with this packet.
     pub established: bool,
-    /// The connection is over since this packet (the session stays for its idle time).
+    /// The connection is over since this packet; the session stays for its idle time.
     pub closed: bool,
-}
-
-/// A session to be opened.
-#[derive(Clone, Debug)]
-pub struct NewSession {
-    /// From [`crate::SessionIds`].
-    pub id: SessionId,
-    /// Key of packets from the opener, as they arrive.
-    pub forward: FlowKey,
-    /// Key of packets back to the opener, as they arrive (its `dst` is the translated source).
-    pub reverse: FlowKey,
-    /// Where forward packets arrive.
-    pub ingress: Giid,
-    /// Where forward packets leave.
-    pub forward_hop: Hop,
-    /// Where reverse packets leave.
-    pub reverse_hop: Hop,
-    /// The service.
-    pub service: Name,
-    /// Who asked.
-    pub tenant: Option<Name>,
-    /// The first segment of a TCP session; `None` for other protocols. The packet itself is counted by
-    /// a [`Table::touch`] afterwards.
-    pub segment: Option<Segment>,
-    /// Idle timeouts.
-    pub timeouts: Timeouts,
-    /// When, in milliseconds of Unix time: for people only.
-    pub opened_unix_ms: u64,
 }
 
 /// Who writes records, and under which epoch.
@@ -73,83 +63,89 @@ pub struct Stamp {
     pub epoch: Epoch,
 }
 
-/// What a replicated change did. Every session that left the table on the way is in `gone`, whose NAT
-/// mappings must be released before the one of `Added` is reserved.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Installed {
-    /// A new session: reserve its mapping.
-    Added(Slot),
-    /// A known session with the same keys.
-    Updated(Slot),
-    /// The session ended; its record is in `gone`.
-    Removed,
-    /// Not newer than what is known: nothing changed.
-    Stale,
-    /// The table has reached its limit.
-    Full,
-}
-
-/// One session.
-#[derive(Debug)]
-pub struct Session {
-    record: SessionRecord,
-}
-
-impl Session {
-    /// What is replicated of it (rank as of the last `take_changes` or `install`).
-    pub fn record(&self) -> &SessionRecord {
-        &self.record
-    }
-    /// Source and destination that a packet of this direction leaves with.
-    pub fn outgoing(&self, direction: Direction) -> (Endpoint, Endpoint) {
-        match direction {
-            Direction::Forward => (self.record.reverse.dst, self.record.reverse.src),
-            Direction::Reverse => (self.record.forward.dst, self.record.forward.src),
-        }
-    }
-    /// Where packets of this direction leave.
-    pub fn hop(&self, direction: Direction) -> Hop {
-        match direction {
-            Direction::Forward => self.record.forward_hop,
-            Direction::Reverse => self.record.reverse_hop,
-        }
-    }
-    /// Packets seen here.
-    pub fn packets(&self, direction: Direction) -> u64 {
-        0
-    }
-    /// Bytes seen here.
-    pub fn bytes(&self, direction: Direction) -> u64 {
-        0
-    }
-    /// The last packet seen here (or when the session was installed).
-    pub fn last_seen(&self) -> Instant {
-        Instant::START
-    }
-}
-
 /// The sessions of one processor.
 #[derive(Debug)]
-pub struct Table;
+pub struct Table {
+    sessions: Slab<Session>,
+    keys: Index,
+    ids: Index,
+    wheel: Wheel,
+    changes: Changes,
+    hasher: ahash::RandomState,
+    limit: usize,
+    /// When this node became active: until then no session was idle in its eyes.
+    adopted_at: Instant,
+    digest: u64,
+}
 
 impl Table {
-    /// A standby table of at most `max_sessions`.
-    pub fn new(max_sessions: usize, hasher: ahash::RandomState, now: Instant) -> Self {
-        Self
+    /// A standby table of at most `max_sessions`. The hasher's seeds must be random: clients choose
+    /// their ports, and must not be able to choose their bucket.
+    pub fn new(max_sessions: usize, hasher: ahash::RandomState) -> Self {
+        let limit = max_sessions.min(MOST_SESSIONS);
+        Self {
+            sessions: Slab::new(),
+            keys: Index::new(limit * 2),
+            ids: Index::new(limit),
+            wheel: Wheel::new(),
+            changes: Changes::new(limit),
+            hasher,
+            limit,
+            adopted_at: Instant::START,
+            digest: 0,
+        }
     }
+
     /// Which session a packet belongs to, by its key on the wire.
+    #[inline]
     pub fn lookup(&self, key: &FlowKey) -> Option<Hit> {
-        None
+        let entry = self.keys.find(self.hash_key(key), |entry| {
+            let (place, direction) = unpack(entry);
+            self.sessions
+                .get(place)
+                .is_some_and(|session| session.key(direction) == key)
+        })?;
+        let (place, direction) = unpack(entry);
+        Some(Hit {
+            slot: Slot(place),
+            direction,
+        })
     }
+
     /// The session in a slot.
+    #[inline]
     pub fn get(&self, slot: Slot) -> Option<&Session> {
-        None
+        self.sessions.get(slot.0)
     }
-    /// Opens a session.
+
+    /// Where a session is, by its id.
+    pub fn find(&self, id: SessionId) -> Option<Slot> {
+        let found = self.ids.find(self.hash_id(id), |place| {
+            self.sessions
+                .get(place)
+                .is_some_and(|session| session.record().id == id)
+        });
+        found.map(Slot)
+    }
+
+    /// Opens a session. The packet that opens it is counted by a [`Table::touch`] afterwards.
     pub fn open(&mut self, new: NewSession, now: Instant) -> Result<Slot, DropReason> {
-        Err(DropReason::SessionTableFull)
+        if self.sessions.len() >= self.limit {
+            return Err(DropReason::SessionTableFull);
+        }
+        // With mappings from `nat` this cannot be. Whoever makes it happen asks for packets of a
+        // session that is not his.
+        if self.lookup(&new.forward).is_some() || self.lookup(&new.reverse).is_some() {
+            return Err(DropReason::UnsolicitedInbound);
+        }
+        let slot = self.insert(Session::open(new, now), now);
+        self.changes.mark(slot.0);
+        Ok(slot)
     }
-    /// A packet of a known session went by.
+
+    /// A packet of a known session went by. `segment` is what its TCP flags say, `None` for other
+    /// protocols.
+    #[inline]
     pub fn touch(
         &mut self,
         hit: Hit,
@@ -157,57 +153,178 @@ impl Table {
         bytes: usize,
         now: Instant,
     ) -> Touched {
-        Touched::default()
+        let Some(session) = self.sessions.get_mut(hit.slot.0) else {
+            return Touched::default();
+        };
+        session.count(hit.direction, bytes, now);
+        let before = (session.record().tcp, session.record().established);
+        session.follow(hit.direction, segment);
+        let after = (session.record().tcp, session.record().established);
+        if before == after {
+            return Touched::default();
+        }
+        let deadline = now + session.idle_timeout();
+        self.changes.mark(hit.slot.0);
+        // The new state's timeout may be the shorter one, which no timer of the old one would see.
+        self.wheel.arm(hit.slot.0, deadline, now);
+        let over = |tcp: Option<_>| tcp.is_some_and(tcp_state::is_over);
+        Touched {
+            established: after.1 && !before.1,
+            closed: over(after.0) && !over(before.0),
+        }
     }
-    /// Changes where a direction leaves (after a FIB change).
-    pub fn set_hop(&mut self, hit: Hit, hop: Hop) {}
-    /// Applies a replicated change.
-    pub fn install(
-        &mut self,
-        change: &SessionChange,
-        now: Instant,
-        gone: &mut Vec<SessionRecord>,
-    ) -> Installed {
-        Installed::Stale
+
+    /// Changes where a direction leaves, after the FIB or the configuration has changed.
+    pub fn set_hop(&mut self, hit: Hit, hop: Hop) {
+        if let Some(session) = self.sessions.get_mut(hit.slot.0)
+            && session.set_hop(hit.direction, hop)
+        {
+            self.changes.mark(hit.slot.0);
+        }
     }
-    /// Ends a session at once; its record is for NAT's release.
+
+    /// Ends a session at once and tells the cluster. Its record is for NAT's release.
     pub fn remove(&mut self, slot: Slot) -> Option<SessionRecord> {
-        None
+        let record = self.take_out(slot.0)?;
+        self.changes.removed(&record);
+        Some(record)
     }
-    /// This node became active: no session has been idle before `now`. O(1).
-    pub fn adopt(&mut self, now: Instant) {}
-    /// Ends sessions that have been idle too long, looking at `limit` timers at most; their records go
-    /// to `gone`. Only while active. Returns whether timers are left that are due already.
+
+    /// This node became active: from now on timers run, and no session counts as idle before `now`.
+    /// Touches no session, however many there are.
+    pub fn adopt(&mut self, now: Instant) {
+        self.adopted_at = now;
+        self.wheel.resume(now);
+    }
+
+    /// This node became standby: the other one says from now on which sessions there are. So removals
+    /// that nobody has taken are void: the other node may have kept the session alive.
+    pub fn pause(&mut self) {
+        self.wheel.pause();
+        self.changes.void_removals();
+    }
+
+    /// Ends sessions that have been idle too long and appends their records to `gone`, for NAT's
+    /// release. Looks at `limit` timers at most; returns whether more are due, so that the caller goes
+    /// on after its next batch of packets. Does nothing on standby.
     pub fn expire(&mut self, now: Instant, limit: usize, gone: &mut Vec<SessionRecord>) -> bool {
-        false
-    }
-    /// Appends up to `max` changes since the last call, stamped; returns how many.
-    pub fn take_changes(
-        &mut self,
-        stamp: Stamp,
-        max: usize,
-        out: &mut Vec<SessionChange>,
-    ) -> usize {
-        0
-    }
-    /// How many sessions have changes to be taken.
-    pub fn pending_changes(&self) -> usize {
-        0
-    }
-    /// All sessions.
-    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Session)> {
-        core::iter::empty()
-    }
-    /// How many sessions there are.
-    pub fn len(&self) -> usize {
-        0
-    }
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+        for _ in 0..limit {
+            let Some(place) = self.wheel.next_due(now) else {
+                return false;
+            };
+            let Some(session) = self.sessions.get(place) else {
+                continue;
+            };
+            let seen = session.last_seen().max(self.adopted_at);
+            let deadline = seen + session.idle_timeout();
+            if deadline > now {
+                self.wheel.arm(place, deadline, now);
+            } else {
+                gone.extend(self.remove(Slot(place)));
+            }
+        }
         true
     }
-    /// Equal on two nodes that hold the same sessions in the same versions.
-    pub fn digest(&self) -> u64 {
-        0
+
+    /// All sessions, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Session)> {
+        self.sessions
+            .iter()
+            .map(|(place, session)| (Slot(place), session))
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many sessions fit.
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Equal on two nodes that hold the same replicated sessions in the same versions. Sessions that were
+    /// never replicated do not count.
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    fn insert(&mut self, session: Session, now: Instant) -> Slot {
+        let record = session.record();
+        let (forward, reverse) = (
+            self.hash_key(&record.forward),
+            self.hash_key(&record.reverse),
+        );
+        let id = self.hash_id(record.id);
+        let deadline = now + session.idle_timeout();
+        self.digest = self.digest.wrapping_add(session.fingerprint());
+        let place = self.sessions.insert(session);
+        self.keys.insert(forward, pack(place, Direction::Forward));
+        self.keys.insert(reverse, pack(place, Direction::Reverse));
+        self.ids.insert(id, place);
+        self.wheel.arm(place, deadline, now);
+        Slot(place)
+    }
+
+    /// Takes a session out of everything, without telling the cluster.
+    fn take_out(&mut self, place: u32) -> Option<SessionRecord> {
+        let session = self.sessions.remove(place)?;
+        self.digest = self.digest.wrapping_sub(session.fingerprint());
+        let record = session.into_record();
+        let (forward, reverse) = (
+            self.hash_key(&record.forward),
+            self.hash_key(&record.reverse),
+        );
+        self.keys.remove(forward, pack(place, Direction::Forward));
+        self.keys.remove(reverse, pack(place, Direction::Reverse));
+        self.ids.remove(self.hash_id(record.id), place);
+        self.wheel.disarm(place);
+        self.changes.forget(place);
+        Some(record)
+    }
+
+    #[inline]
+    fn hash_key(&self, key: &FlowKey) -> u64 {
+        use std::net::IpAddr::{V4, V6};
+        // Few wide words hash faster than an address's many small ones.
+        let ports = u64::from(key.src.port) << 32
+            | u64::from(key.dst.port) << 8
+            | u64::from(key.protocol.0);
+        match (key.src.ip, key.dst.ip) {
+            (V4(src), V4(dst)) => {
+                let addresses = u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits());
+                self.hasher.hash_one((addresses, ports))
+            }
+            (V6(src), V6(dst)) => self.hasher.hash_one((src.to_bits(), dst.to_bits(), ports)),
+            (V4(_), V6(_)) | (V6(_), V4(_)) => self.hasher.hash_one(key),
+        }
+    }
+
+    fn hash_id(&self, id: SessionId) -> u64 {
+        self.hasher.hash_one(id.0)
     }
 }
+
+const fn pack(place: u32, direction: Direction) -> u32 {
+    match direction {
+        Direction::Forward => place << 1,
+        Direction::Reverse => place << 1 | 1,
+    }
+}
+
+const fn unpack(entry: u32) -> (u32, Direction) {
+    let direction = if entry & 1 == 0 {
+        Direction::Forward
+    } else {
+        Direction::Reverse
+    };
+    (entry >> 1, direction)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What the other node did, applied here: the newest rank of a session wins, and applying a change
+//! twice changes nothing.
+
+use types::{Direction, FlowKey, Instant, SessionChange, SessionRecord};
+
+use super::session::Session;
+use super::{Slot, Table};
+
+/// What a replicated change did.
+///
+/// Sessions that left the table on the way are in `gone`: release their NAT mappings before you
+/// reserve the one of `Added`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Installed {
+    /// A new session, or a known one whose keys changed: reserve its mapping.
+    Added(Slot),
+    /// A known session with the keys it had.
+    Updated(Slot),
+    /// The session ended.
+    Removed,
+    /// Not newer than what is known: nothing changed.
+    Stale,
+    /// The table has reached its limit: this session will not survive a takeover.
+    Full,
+}
+
+impl Table {
+    /// Applies a replicated change; records that leave the table on the way are appended to `gone`.
+    ///
+    /// The active node may feed its own changes back: they are never newer than what it knows. (Except
+    /// that a session it has removed meanwhile would come back until its removal arrives too; the caller
+    /// skips changes that carry the epoch of its own open gate.)
+    pub fn install(
+        &mut self,
+        change: &SessionChange,
+        now: Instant,
+        gone: &mut Vec<SessionRecord>,
+    ) -> Installed {
+        let known = self.find(change.id());
+        let known_rank = known
+            .and_then(|slot| self.get(slot))
+            .map(|session| (session.record().epoch, session.record().version));
+        if known_rank.is_some_and(|rank| rank >= change.rank()) {
+            return Installed::Stale;
+        }
+        match (change, known) {
+            (SessionChange::Put(record), None) => self.install_new(record, now, gone),
+            (SessionChange::Put(record), Some(slot)) => self.install_known(slot, record, now, gone),
+            (SessionChange::Remove { .. }, Some(slot)) => {
+                gone.extend(self.take_out(slot.0));
+                Installed::Removed
+            }
+            (SessionChange::Remove { .. }, None) => Installed::Stale,
+        }
+    }
+
+    fn install_new(
+        &mut self,
+        record: &SessionRecord,
+        now: Instant,
+        gone: &mut Vec<SessionRecord>,
+    ) -> Installed {
+        let holders = [self.lookup(&record.forward), self.lookup(&record.reverse)];
+        // Both nodes gave the same keys to different sessions: they were active at once, or the end of
+        // the older session was lost. The higher epoch is true; within one, the later word is.
+        let outranked = holders
+            .iter()
+            .flatten()
+            .filter_map(|hit| self.get(hit.slot))
+            .any(|holder| holder.record().epoch > record.epoch);
+        if outranked {
+            return Installed::Stale;
+        }
+        for hit in holders.into_iter().flatten() {
+            gone.extend(self.take_out(hit.slot.0));
+        }
+        if self.sessions.len() >= self.limit {
+            return Installed::Full;
+        }
+        Installed::Added(self.insert(Session::replicated(record.clone(), now), now))
+    }
+
+    fn install_known(
+        &mut self,
+        slot: Slot,
+        record: &SessionRecord,
+        now: Instant,
+        gone: &mut Vec<SessionRecord>,
+    ) -> Installed {
+        let Some(session) = self.sessions.get_mut(slot.0) else {
+            return Installed::Stale;
+        };
+        if keys(session) != (record.forward, record.reverse) {
+            gone.extend(self.take_out(slot.0));
+            return self.install_new(record, now, gone);
+        }
+        let old = session.fingerprint();
+        session.update(record.clone(), now);
+        self.digest = self.digest.wrapping_sub(old);
+        self.digest = self.digest.wrapping_add(session.fingerprint());
+        let deadline = now + session.idle_timeout();
+        self.wheel.arm(slot.0, deadline, now);
+        // Whatever this node wanted to tell about the session is outdated by the newer word.
+        self.changes.forget(slot.0);
+        Installed::Updated(slot)
+    }
+}
+
+const fn keys(session: &Session) -> (FlowKey, FlowKey) {
+    (
+        *session.key(Direction::Forward),
+        *session.key(Direction::Reverse),
+    )
+}
