@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sched::CloneFlags;
+use nix::sys::signal::{SigSet, Signal};
 
 /// Makes `command` start inside the network namespace behind `namespace`.
 pub(crate) fn start_in_namespace(command: &mut Command, namespace: OwnedFd) {
@@ -23,13 +24,16 @@ pub(crate) fn start_in_namespace(command: &mut Command, namespace: OwnedFd) {
 
 /// Makes `command` die by SIGKILL as soon as the calling thread does.
 pub(crate) fn die_with_parent(command: &mut Command) {
-    let bind = || {
-        Ok(nix::sys::prctl::set_pdeathsig(
-            nix::sys::signal::Signal::SIGKILL,
-        )?)
-    };
+    let bind = || Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?);
     // SAFETY: between fork and exec the hook makes one system call without memory of its own.
     unsafe { command.pre_exec(bind) };
+}
+
+/// Makes `command` start with no signal blocked, whatever the calling thread blocks.
+pub(crate) fn unblock_signals(command: &mut Command) {
+    let unblock = || Ok(SigSet::empty().thread_set_mask()?);
+    // SAFETY: between fork and exec the hook makes one system call with a set on its own stack.
+    unsafe { command.pre_exec(unblock) };
 }
 
 /// A value that the ethtool interface can set on a device.

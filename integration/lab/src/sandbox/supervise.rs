@@ -9,6 +9,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::EnterError;
+use crate::sys;
 
 /// Signals that a person or a service manager sends to end a command.
 const FORWARDED: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -20,8 +21,9 @@ const FORWARDED: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
 pub(super) fn supervise(mut command: Command) -> Result<ExitCode, EnterError> {
     let mut waited: SigSet = FORWARDED.into_iter().collect();
     waited.add(Signal::SIGCHLD);
-    // Blocked before the child exists: none can be missed. The child starts with none blocked.
+    // Blocked before the child exists: none can be missed.
     waited.thread_block().map_err(stage_error)?;
+    sys::unblock_signals(&mut command);
     let child = command
         .process_group(0)
         .spawn()
