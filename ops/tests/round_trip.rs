@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn every_reply_says_who_answered_and_when() {
-    let site = Site::open(Sample { cluster: None }).await;
+    let site = Site::open(Sample::default()).await;
 
     let reply = site
         .client()
@@ -45,7 +45,7 @@ async fn every_reply_says_who_answered_and_when() {
 
 #[tokio::test]
 async fn a_filter_reaches_the_node() {
-    let site = Site::open(Sample { cluster: None }).await;
+    let site = Site::open(Sample::default()).await;
     let mut client = site.client().await;
 
     let asked = ShowSessionsRequest {
@@ -74,6 +74,7 @@ async fn a_part_that_is_gone_is_named() {
     };
     let site = Site::open(Sample {
         cluster: Some(broken),
+        ..Sample::default()
     })
     .await;
 
@@ -91,9 +92,9 @@ async fn a_part_that_is_gone_is_named() {
 
 #[tokio::test]
 async fn a_second_node_on_the_same_socket_is_refused_and_the_end_removes_it() {
-    let site = Site::open(Sample { cluster: None }).await;
+    let site = Site::open(Sample::default()).await;
     let mut second = Subsystem::default();
-    let node = Arc::new(Sample { cluster: None });
+    let node = Arc::new(Sample::default());
 
     let refused = ops::serve(&site.path(), node, &mut second)
         .await

@@ -16,10 +16,21 @@ use types::{
 /// Sat 2026-11-21 10:40:12.000 UTC.
 pub(crate) const NOW_MS: u64 = 1_795_257_612_000;
 
-/// The node; `broken` makes one view fail.
+/// The node.
 pub(crate) struct Sample {
     /// What the cluster view says instead of answering.
     pub(crate) cluster: Option<Unanswered>,
+    /// Sessions in its table, at most as many as there are ports.
+    pub(crate) sessions: u16,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self {
+            cluster: None,
+            sessions: 2,
+        }
+    }
 }
 
 impl Node for Sample {
@@ -86,8 +97,9 @@ impl Node for Sample {
     }
 
     fn sessions(&self, filter: SessionFilter) -> Answer<'_, SessionsReply> {
-        let records = [session(1, 40_001), session(2, 40_002)];
-        Box::pin(async move { Ok(view::sessions(records, 2, &filter, NOW_MS, interface)) })
+        let records = (1..=self.sessions).map(|number| session(u128::from(number), number));
+        let total = u64::from(self.sessions);
+        Box::pin(async move { Ok(view::sessions(records, total, &filter, NOW_MS, interface)) })
     }
 
     fn cluster(&self) -> Answer<'_, ClusterReply> {
@@ -261,9 +273,9 @@ fn interface(giid: Giid) -> String {
 }
 
 fn session(id: u128, port: u16) -> SessionRecord {
-    let client = Endpoint::new([192, 0, 2, 10].into(), port);
+    let client = Endpoint::new([192, 0, 2, 10].into(), port.wrapping_add(40_000));
     let server = Endpoint::new([203, 0, 113, 80].into(), 443);
-    let outside = Endpoint::new([198, 51, 100, 1].into(), port - 20_000);
+    let outside = Endpoint::new([198, 51, 100, 1].into(), port.wrapping_add(20_000));
     SessionRecord {
         id: SessionId(id),
         owner: NodeId(2),

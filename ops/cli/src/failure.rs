@@ -1,0 +1,167 @@
+//! What goes wrong between an operator and a node: the thing, the cause, the next step, the status.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The node answered that it could not do what was asked, or a file is not valid.
+pub const EXIT_COMMAND: u8 = 1;
+/// No node answered. (2 is a usage error; clap says that.)
+pub const EXIT_NOT_REACHABLE: u8 = 3;
+/// The socket is there, for others.
+pub const EXIT_NOT_PERMITTED: u8 = 4;
+
+/// Why a command of the operator has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no socket.
+    #[error(
+        "nobody listens at {}: is `tandem node` running? Start it with `tandem node --config \
+         /etc/tandem/node.toml`, or name its socket with --socket or TANDEM_SOCKET", path.display()
+    )]
+    NoSocket {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// There is a socket, and nobody behind it.
+    #[error(
+        "nobody listens at {} any more: its node has stopped. Start it again with `tandem node \
+         --config /etc/tandem/node.toml`, or name another socket with --socket or TANDEM_SOCKET",
+        path.display()
+    )]
+    NobodyThere {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The socket is not ours to use.
+    #[error(
+        "permission denied at {}: become the user that runs `tandem node`, or join the socket's \
+         group (`ls -l {}` names both)", path.display(), path.display()
+    )]
+    Denied {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The kernel would not connect.
+    #[error("cannot connect to {}: {cause}. Check the path given with --socket or TANDEM_SOCKET", path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// The connection ended before the answer.
+    #[error("the node at {} went away before it answered: {cause}. Ask again; its log says why it stopped", path.display())]
+    Lost {
+        /// The socket.
+        path: PathBuf,
+        /// What the transport said.
+        cause: String,
+    },
+    /// Neither an answer nor an end.
+    #[error("the node at {} did not answer within {waited:?}: its log says what it is busy with", path.display())]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long it was given.
+        waited: Duration,
+    },
+    /// The node answered that it cannot.
+    #[error("the node at {} could not answer: {reason}", path.display())]
+    Refused {
+        /// The socket.
+        path: PathBuf,
+        /// Why, in its words.
+        reason: String,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// The reply could not be turned into JSON.
+    #[error("cannot write the answer as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Standard output could not be written.
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Why connecting to `path` failed.
+    pub(crate) fn connecting(path: &Path, cause: io::Error) -> Self {
+        let path = path.to_owned();
+        let kind = cause.kind();
+        if kind == io::ErrorKind::NotFound {
+            Self::NoSocket { path }
+        } else if kind == io::ErrorKind::ConnectionRefused {
+            Self::NobodyThere { path }
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Self::Denied { path }
+        } else {
+            Self::Unreachable { path, cause }
+        }
+    }
+
+    /// Why a call over a connection to `path` failed. Only what the transport made up itself has a
+    /// source; what the node said has none.
+    pub(crate) fn calling(path: &Path, status: &tonic::Status) -> Self {
+        match std::error::Error::source(status) {
+            Some(source) => Self::lost(path, source),
+            None => Self::Refused {
+                path: path.to_owned(),
+                reason: status.message().to_owned(),
+            },
+        }
+    }
+
+    /// A connection to `path` that broke.
+    pub(crate) fn lost(path: &Path, error: &dyn std::error::Error) -> Self {
+        Self::Lost {
+            path: path.to_owned(),
+            cause: deepest(error),
+        }
+    }
+
+    /// The process's exit status.
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Refused { .. } | Self::Unreadable { .. } | Self::Json(_) | Self::Output(_) => {
+                EXIT_COMMAND
+            }
+            Self::NoSocket { .. }
+            | Self::NobodyThere { .. }
+            | Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::Silent { .. } => EXIT_NOT_REACHABLE,
+            Self::Denied { .. } => EXIT_NOT_PERMITTED,
+        }
+    }
+
+    /// Whether the reader of standard output has gone, as `head` does: no failure of ours.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Says it on standard error and turns it into the exit status.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.is_closed_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("tandem: {self}");
+        ExitCode::from(self.status())
+    }
+}
+
+/// The transport wraps its causes several times; the innermost is the one that says something.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
