@@ -1,0 +1,37 @@
+//! Who takes part in agreement.
+
+use config::bootstrap::{Bootstrap, MemberKind, Security};
+use raft::{ClusterPlan, Limits, Listen, Member, TlsFiles, Timing};
+
+/// The cluster as `node.toml` describes it.
+pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
+    ClusterPlan {
+        cluster_id: bootstrap.cluster.to_string(),
+        me: bootstrap.local,
+        members: bootstrap.members.iter().map(member).collect(),
+        listen: Listen::Addresses(
+            bootstrap.local_member().map(|local| local.addresses.clone()).unwrap_or_default(),
+        ),
+        data_dir: bootstrap.data_directory.clone(),
+        tls: match &bootstrap.security {
+            Security::Tls { ca, certificate, key, .. } => {
+                Some(TlsFiles { ca: ca.clone(), cert: certificate.clone(), key: key.clone() })
+            }
+            Security::InsecureLab => None,
+        },
+        timing: Timing::default(),
+        limits: Limits::default(),
+    }
+}
+
+fn member(from: &config::bootstrap::Member) -> Member {
+    Member {
+        id: from.id,
+        name: from.name.clone(),
+        kind: match from.kind {
+            MemberKind::Node => raft::MemberKind::Node,
+            MemberKind::Witness => raft::MemberKind::Witness,
+        },
+        addresses: from.addresses.clone(),
+    }
+}
