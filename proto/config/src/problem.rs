@@ -60,3 +60,10 @@ impl fmt::Display for Problem {
         write!(f, ": {}; {}", self.reason, self.next_step)
     }
 }
+
+impl Problem {
+    /// Whether it keeps the configuration from being used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
