@@ -6,6 +6,7 @@
 //! Whatever happens to the process, its namespaces die with it.
 
 pub mod bench;
+pub mod cluster;
 pub mod demo;
 pub mod harness;
 pub mod host;

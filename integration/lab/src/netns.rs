@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -64,6 +65,11 @@ impl NetNs {
     pub fn share(&self) -> Result<Self, NamespaceError> {
         let descriptor = self.descriptor.try_clone().map_err(NamespaceError::Enter)?;
         Ok(Self { descriptor })
+    }
+
+    /// Where this process finds the namespace in the file system.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.descriptor.as_raw_fd()))
     }
 
     /// Gives up the handle for its descriptor.

@@ -12,6 +12,7 @@ use lab::harness::{self, Case};
 use lab::host::{Change, Host};
 use lab::link::{Cut, Port, Switch, Wire};
 use lab::sandbox::{self, Place, Sandbox};
+use lab::topology::{PairWitness, Side};
 use lab::traffic::{EchoServer, Ping, TcpOptions, TcpTraffic, UdpProbe, unix_nanos};
 use runtime::Clock;
 
@@ -40,6 +41,10 @@ const CASES: &[(&str, Case)] = &[
     (
         "processes_run_inside_their_host",
         processes_run_inside_their_host,
+    ),
+    (
+        "the_pair_forwards_through_whoever_has_the_virtual_addresses",
+        the_pair_forwards_through_whoever_has_the_virtual_addresses,
     ),
     ("nothing_outlives_a_run", nothing_outlives_a_run),
 ];
@@ -262,6 +267,36 @@ fn processes_run_inside_their_host(sandbox: &Sandbox) -> anyhow::Result<()> {
     ensure!(words.contains("lan0"), "it sees the host's routes: {words}");
     ensure!(CLIENT.octets()[3] == 100);
     Ok(())
+}
+
+/// A kernel router stands in for node a: no NAT, so that only the network itself is tested.
+fn the_pair_forwards_through_whoever_has_the_virtual_addresses(_: &Sandbox) -> anyhow::Result<()> {
+    use lab::topology::pair_witness::{CLIENT, LAN_GATEWAY, SERVER, WAN_ADDRESS};
+    let pair = PairWitness::build()?;
+    let router = &pair.node(Side::A).host;
+    router.forward()?;
+    for (device, address) in [("lan0", LAN_GATEWAY), ("wan0", WAN_ADDRESS)] {
+        let address = IpNet::new(address.into(), 24)?;
+        router.apply(&[Change::Address(device, address)])?;
+    }
+    let back = Change::Route {
+        to: IpNet::new(CLIENT.into(), 32)?,
+        via: WAN_ADDRESS.into(),
+    };
+    pair.server.apply(&[back])?;
+
+    let interval = Duration::from_millis(10);
+    let ping = Ping::start(&pair.client, SERVER.into(), interval, Clock::start())?;
+    let answered = |since| ping.timeline().first_answer_after(since).is_some();
+    eventually("the server answers through node a", || answered(1))?;
+    pair.unplug(Side::A)?;
+    let since = unix_nanos() + 20_000_000;
+    let until = unix_nanos() + 100_000_000;
+    eventually("time passes", || unix_nanos() > until)?;
+    ensure!(!answered(since), "an unplugged node forwards");
+    pair.plug_in(Side::A)?;
+    let since = unix_nanos();
+    eventually("the server answers again", || answered(since))
 }
 
 /// Enters a sandbox, starts a process in a host, prints its directory, and stays.

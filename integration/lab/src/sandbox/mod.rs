@@ -29,6 +29,10 @@ use supervise::supervise;
 
 const STAGE: &str = "TANDEM_LAB_STAGE";
 const DIRECTORY: &str = "TANDEM_LAB_DIRECTORY";
+const OUTER: &str = "TANDEM_LAB_OUTER";
+
+/// Folder of the run's directory where namespaces may be mounted; unmounted at the end.
+pub(crate) const NETNS: &str = "netns";
 
 /// On which side of the wall a process finds itself after [`enter`].
 #[derive(Debug)]
@@ -44,6 +48,7 @@ pub enum Place {
 pub struct Sandbox {
     directory: PathBuf,
     program: PathBuf,
+    outer: String,
 }
 
 impl Sandbox {
@@ -55,6 +60,11 @@ impl Sandbox {
     /// The running program's file, for starting more processes of it.
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// Process id of the outermost copy, as the world outside counts.
+    pub(crate) fn outer(&self) -> &str {
+        &self.outer
     }
 }
 
@@ -75,7 +85,12 @@ fn arrive() -> Result<Sandbox, EnterError> {
         .map(PathBuf::from)
         .ok_or(EnterError::NoDirectory)?;
     let program = std::env::current_exe().map_err(EnterError::Program)?;
-    Ok(Sandbox { directory, program })
+    let outer = std::env::var(OUTER).unwrap_or_default();
+    Ok(Sandbox {
+        directory,
+        program,
+        outer,
+    })
 }
 
 fn run_outer() -> Result<ExitCode, EnterError> {
@@ -83,6 +98,7 @@ fn run_outer() -> Result<ExitCode, EnterError> {
     raise_limits();
     unshare()?;
     let mut init = stage("init", scratch.path())?;
+    init.env(OUTER, std::process::id().to_string());
     sys::die_with_parent(&mut init);
     supervise(init)
 }

@@ -8,6 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MntFlags, umount2};
+
+use super::NETNS;
 
 const PREFIX: &str = "tandem-lab-";
 const LOCK: &str = "lock";
@@ -50,6 +53,16 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // Namespaces that were given names there; their users are gone by now.
+        for name in fs::read_dir(self.path.join(NETNS))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if let Err(error) = umount2(&name.path(), MntFlags::MNT_DETACH) {
+                tracing::debug!(path = %name.path().display(), %error, "was not mounted");
+            }
+        }
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "the run's directory stays behind");
         }

@@ -77,6 +77,10 @@ struct Tally {
     corrupt: AtomicU64,
     exchanged: AtomicU64,
     longest_stall_ms: AtomicU64,
+    /// Number of the latest demand for a proof of life.
+    demand: AtomicU64,
+    /// Connections that have met it.
+    proven: AtomicU64,
 }
 
 /// Why connections died, and how many for each reason.
@@ -126,6 +130,18 @@ impl TcpTraffic {
     /// Forgets the longest stall, so that the next one asked for is of the time from now on.
     pub fn forget_stalls(&self) {
         self.tally.longest_stall_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// Demands a proof of life: from now on [`TcpTraffic::proven`] counts the connections that have
+    /// sent a block and got it back since.
+    pub fn demand_proof(&self) {
+        self.tally.proven.store(0, Ordering::SeqCst);
+        self.tally.demand.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Connections that have met the latest demand.
+    pub fn proven(&self) -> u64 {
+        self.tally.proven.load(Ordering::SeqCst)
     }
 
     /// Lets every connection prove itself once more, closes them, and gives the final numbers.
@@ -230,6 +246,7 @@ impl Connection {
         // Connections start spread over an interval, or all would send in the same moment.
         let share = f64::from(self.number) / f64::from(self.options.connections.max(1));
         let mut stop = self.stop.clone();
+        let mut proven = 0;
         tokio::time::sleep(self.options.interval.mul_f64(share)).await;
         let mut turns = interval(self.options.interval);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -239,7 +256,13 @@ impl Connection {
                 _turn = turns.tick() => false,
                 _stop = stop.wait_for(|stop| *stop) => true,
             };
+            // Read before the block leaves: an echo that was on its way proves nothing.
+            let demand = self.tally.demand.load(Ordering::SeqCst);
             self.exchange(&mut stream, sequence).await?;
+            if demand > proven {
+                proven = demand;
+                self.tally.proven.fetch_add(1, Ordering::SeqCst);
+            }
             if stopping {
                 break;
             }
