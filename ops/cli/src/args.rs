@@ -120,7 +120,7 @@ pub struct ShowOptions {
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
-    /// Socket of the node to ask (`api-socket` in its node.toml).
+    /// Socket of the node to ask: `api-socket` in its node.toml.
     #[arg(long, value_name = "PATH", env = "TANDEM_SOCKET", default_value = DEFAULT_SOCKET)]
     pub socket: PathBuf,
     /// Longest table to print, a number or `all`. JSON is cut only for sessions.

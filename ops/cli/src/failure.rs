@@ -165,3 +165,50 @@ fn deepest(error: &dyn std::error::Error) -> String {
     }
     innermost.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_reason_decides_status_and_next_step() {
+        let path = Path::new("/run/tandem/tandem.sock");
+        for (kind, status, next_step) in [
+            (
+                io::ErrorKind::NotFound,
+                EXIT_NOT_REACHABLE,
+                "Start it with `tandem node",
+            ),
+            (
+                io::ErrorKind::ConnectionRefused,
+                EXIT_NOT_REACHABLE,
+                "Start it again",
+            ),
+            (
+                io::ErrorKind::PermissionDenied,
+                EXIT_NOT_PERMITTED,
+                "join the socket's group",
+            ),
+            (
+                io::ErrorKind::InvalidInput,
+                EXIT_NOT_REACHABLE,
+                "Check the path",
+            ),
+        ] {
+            let failure = Failure::connecting(path, kind.into());
+            assert_eq!(failure.status(), status, "{kind:?}");
+            let text = failure.to_string();
+            assert!(
+                text.contains(next_step) && text.contains("/run/tandem/tandem.sock"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reader_who_left_early_is_no_failure() {
+        let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert!(closed.is_closed_pipe());
+        assert!(!Failure::Output(io::ErrorKind::StorageFull.into()).is_closed_pipe());
+    }
+}

@@ -14,8 +14,10 @@ mod failure;
 mod render;
 mod show;
 mod stopwatch;
+mod validate;
 mod view;
 
 pub use args::{DropsArgs, Rows, SessionsArgs, ShowCommand, ShowOptions, ValidateArgs};
 pub use failure::{EXIT_COMMAND, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure};
 pub use show::{Page, run_show, show};
+pub use validate::{Verdict, run_validate, validate};
