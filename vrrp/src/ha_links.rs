@@ -1,0 +1,271 @@
+//! All HA links of the pair: one heartbeat goes out on each, the newest that comes in counts.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use types::{Instant, Name};
+use vrrp_machine::PeerClaim;
+
+use crate::heartbeat::{Codec, Datagram};
+use crate::link::{LinkTracker, Taken};
+use crate::plan::{GroupPlan, LinkPlan, StartError};
+use crate::socket::HeartbeatPort;
+use crate::status::LinkStatus;
+
+/// One link.
+#[derive(Debug)]
+struct Link {
+    plan: LinkPlan,
+    port: HeartbeatPort,
+    tracker: LinkTracker,
+    sent: u64,
+    send_errors: u64,
+    undecoded: u64,
+    /// What others have been told.
+    told_up: bool,
+}
+
+/// A link's change, for the report.
+#[derive(Debug)]
+pub(crate) struct LinkChange {
+    pub(crate) name: Name,
+    pub(crate) up: bool,
+    pub(crate) rtt: Option<Duration>,
+}
+
+/// A heartbeat that is newer than all before it.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) claim: PeerClaim,
+    /// The peer's advert addresses, when they have changed.
+    pub(crate) sources: Option<Vec<IpAddr>>,
+}
+
+/// What a receive brought.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// For the machine.
+    Fresh(Fresh),
+    /// Noted on its link; there may be more behind it.
+    Noted,
+    /// Nothing waits.
+    Empty,
+}
+
+/// The HA links.
+#[derive(Debug)]
+pub(crate) struct HaLinks {
+    links: Vec<Link>,
+    codec: Codec,
+    interval: Duration,
+    boot: u64,
+    sequence: u64,
+    /// Run and sequence of the newest heartbeat of the peer on any link.
+    newest: Option<(u64, u64)>,
+    peer_sources: Vec<IpAddr>,
+    next_send_at: Instant,
+    datagram: Vec<u8>,
+}
+
+impl HaLinks {
+    /// Opens a socket for each link; `boot` is the number of this run of the process.
+    pub(crate) fn open(plan: &GroupPlan, boot: u64) -> Result<Self, StartError> {
+        let links = plan
+            .links
+            .iter()
+            .map(|link| {
+                let port = HeartbeatPort::open(link.local, link.remote, link.device.as_deref());
+                Ok(Link {
+                    port: port.map_err(|cause| StartError::Link {
+                        link: link.name.clone(),
+                        local: link.local,
+                        cause,
+                    })?,
+                    plan: link.clone(),
+                    tracker: LinkTracker::new(boot),
+                    sent: 0,
+                    send_errors: 0,
+                    undecoded: 0,
+                    told_up: false,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            links,
+            codec: Codec::new(&plan.cluster, plan.group.as_str(), plan.heartbeat_key),
+            interval: plan.heartbeat_interval(),
+            boot,
+            sequence: 0,
+            newest: None,
+            peer_sources: Vec::new(),
+            next_send_at: Instant::START,
+            datagram: Vec::with_capacity(256),
+        })
+    }
+
+    /// Whether the periodic heartbeat is due.
+    pub(crate) fn send_due(&self, now: Instant) -> bool {
+        !self.links.is_empty() && now >= self.next_send_at
+    }
+
+    /// Sends one heartbeat on every link.
+    pub(crate) fn send(&mut self, claim: PeerClaim, sources: Vec<IpAddr>, now: Instant) {
+        self.next_send_at = now + self.interval;
+        self.sequence += 1;
+        let mut datagram = Datagram {
+            node: claim.node,
+            state: claim.state,
+            priority: claim.priority,
+            epoch: claim.epoch,
+            interval: self.interval,
+            boot: self.boot,
+            sequence: self.sequence,
+            sent_at: now.as_nanos(),
+            echo: None,
+            sources,
+        };
+        for link in &mut self.links {
+            datagram.echo = link.tracker.echo(now);
+            self.codec.encode(&datagram, &mut self.datagram);
+            link.send(&self.datagram);
+        }
+    }
+
+    /// What has arrived on the link at `place`.
+    pub(crate) fn next(&mut self, place: usize, buffer: &mut [u8], now: Instant) -> Next {
+        let Some(link) = self.links.get_mut(place) else {
+            return Next::Empty;
+        };
+        let length = match link.port.receive(buffer) {
+            Ok(length) => length,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    link.tracker.refused();
+                }
+                return Next::Empty;
+            }
+        };
+        let bytes = buffer.get(..length).unwrap_or(&[]);
+        let Ok(datagram) = self.codec.decode(bytes) else {
+            link.undecoded += 1;
+            return Next::Noted;
+        };
+        match link.tracker.take(&datagram, now) {
+            Ok(taken) if self.is_newest(&datagram, taken) => Next::Fresh(self.fresh(datagram)),
+            Ok(_) | Err(_) => Next::Noted,
+        }
+    }
+
+    /// The same heartbeat comes on every link, and a slow link brings old ones: each counts once.
+    fn is_newest(&self, datagram: &Datagram, taken: Taken) -> bool {
+        let this = (datagram.boot, datagram.sequence);
+        self.newest.is_none_or(|newest| {
+            this > newest || (datagram.boot < newest.0 && taken == Taken::Proven)
+        })
+    }
+
+    fn fresh(&mut self, datagram: Datagram) -> Fresh {
+        self.newest = Some((datagram.boot, datagram.sequence));
+        let hears_us = self.links.iter().any(|link| link.tracker.peer_hears_us());
+        let sources = (datagram.sources != self.peer_sources).then(|| {
+            self.peer_sources.clone_from(&datagram.sources);
+            datagram.sources
+        });
+        Fresh {
+            claim: PeerClaim {
+                node: datagram.node,
+                state: datagram.state,
+                epoch: datagram.epoch,
+                priority: datagram.priority,
+                hears_us,
+            },
+            sources,
+        }
+    }
+
+    /// Our own thread was late; the peer is not to blame for what we did not read in time.
+    pub(crate) fn allow_for_lateness(&mut self, late: Duration, now: Instant) {
+        if late >= self.interval {
+            for link in &mut self.links {
+                link.tracker.allow_for_lateness(now);
+            }
+        }
+    }
+
+    /// Looks at every link's silence; whether the peer is heard on any, and what has changed.
+    pub(crate) fn check(&mut self, now: Instant) -> (bool, Vec<LinkChange>) {
+        let mut any = false;
+        let mut changes = Vec::new();
+        for link in &mut self.links {
+            let up = link.tracker.check(now);
+            any |= up;
+            if up != link.told_up {
+                link.told_up = up;
+                changes.push(LinkChange {
+                    name: link.plan.name.clone(),
+                    up,
+                    rtt: link.tracker.rtt(),
+                });
+            }
+        }
+        (any, changes)
+    }
+
+    /// When something must be sent or somebody called silent.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let silent = self
+            .links
+            .iter()
+            .filter_map(|link| link.tracker.silent_at());
+        let send = (!self.links.is_empty()).then_some(self.next_send_at);
+        silent.chain(send).min()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// What to poll.
+    pub(crate) fn readable(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.links.iter().filter_map(|link| link.port.readable())
+    }
+
+    pub(crate) fn status(&self) -> Vec<LinkStatus> {
+        self.links
+            .iter()
+            .map(|link| LinkStatus {
+                name: link.plan.name.clone(),
+                local: link.plan.local,
+                remote: link.plan.remote,
+                up: link.tracker.is_up(),
+                peer_hears_us: link.tracker.peer_hears_us(),
+                rtt: link.tracker.rtt(),
+                sent: link.sent,
+                send_errors: link.send_errors,
+                received: link.tracker.received(),
+                lost: link.tracker.lost(),
+                refused: link.undecoded + link.tracker.replayed(),
+            })
+            .collect()
+    }
+}
+
+impl Link {
+    /// A refusal that the kernel had noted for an earlier heartbeat comes back in place of sending
+    /// this one, so that it is sent again once.
+    fn send(&mut self, datagram: &[u8]) {
+        let mut sent = self.port.send(datagram);
+        if let Err(error) = &sent
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            self.tracker.refused();
+            sent = self.port.send(datagram);
+        }
+        match sent {
+            Ok(()) => self.sent += 1,
+            Err(_) => self.send_errors += 1,
+        }
+    }
+}
