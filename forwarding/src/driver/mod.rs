@@ -1,0 +1,3 @@
+//! Actors around the machines that workers do not run themselves.
+
+pub(crate) mod neighbor;
