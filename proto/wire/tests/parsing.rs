@@ -299,6 +299,12 @@ fn errors_about_packets_without_a_flow_belong_to_no_session() {
             .payload;
         assert_eq!(payload, Payload::OtherIcmp);
     }
+    // A protocol that we do not read may have less than eight bytes.
+    let short = ip(v6(1), v6(2), 59, 64, 0, &[]);
+    let payload = parse_ip(&error_frame(v6(9), v6(1), &short))
+        .unwrap()
+        .payload;
+    assert_eq!(payload, Payload::OtherIcmp);
     let cut_off = ip(v4(1), v4(2), 17, 64, 0, &UDP);
     let frame = error_frame(v4(9), v4(1), &cut_off[..27]);
     assert_eq!(parse(&frame), Err(DropReason::Malformed));

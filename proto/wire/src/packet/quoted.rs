@@ -65,10 +65,11 @@ fn embedded(
     transport: &[u8],
     layout: Layout,
 ) -> Result<Option<Embedded>, DropReason> {
-    let first: [u8; 8] = match array(transport, 0) {
-        Some(first) => first,
-        None => return Err(DropReason::Malformed),
-    };
+    // Other protocols may have fewer bytes than the ports need, and nobody looks at them.
+    if !carries_sessions(protocol, src) {
+        return Ok(None);
+    }
+    let first: [u8; 8] = array(transport, 0).ok_or(DropReason::Malformed)?;
     let kind = byte(&first, 0).ok_or(DropReason::Malformed)?;
     let echo_request = match (protocol, src) {
         (Protocol::TCP | Protocol::UDP, _) => None,
@@ -93,4 +94,14 @@ fn embedded(
         layout,
         echo_request,
     }))
+}
+
+/// Whether packets of this protocol have flow keys in the family.
+fn carries_sessions(protocol: Protocol, family: IpAddr) -> bool {
+    match protocol {
+        Protocol::TCP | Protocol::UDP => true,
+        Protocol::ICMP => family.is_ipv4(),
+        Protocol::ICMPV6 => family.is_ipv6(),
+        _ => false,
+    }
 }
