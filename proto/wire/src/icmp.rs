@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::bytes::{be16, put16};
+use crate::checksum::Change;
+
 /// Length of the header that echoes and errors share.
 pub const HEADER_LEN: usize = 8;
 /// Where the checksum stands.
@@ -99,6 +102,19 @@ pub(crate) fn is_error(source: IpAddr, kind: u8) -> bool {
         ),
         IpAddr::V6(_) => kind < 128,
     }
+}
+
+/// Changes the checksum of an echo message after its other fields have changed.
+///
+/// Without a pseudo-header, in IPv4, an echo reply whose every field is zero sums up to zero. RFC
+/// 1624 leaves that case out, but receivers insist on all ones there, as a sum from scratch gives.
+pub(crate) fn change_checksum(message: &mut [u8], change: Change) -> Option<()> {
+    let checksum = change.apply(be16(message, CHECKSUM)?);
+    put16(message, CHECKSUM, checksum)?;
+    if checksum == 0 && message.iter().all(|byte| *byte == 0) {
+        put16(message, CHECKSUM, 0xffff)?;
+    }
+    Some(())
 }
 
 /// Why a router tells a sender that its packet went no further.

@@ -6,6 +6,8 @@
 
 mod naive;
 
+use std::net::IpAddr;
+
 use naive::{Spec, Transport, error_frame, framed, spec, spec_and_endpoints};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -230,10 +232,39 @@ fn exercise(packet: &IpPacket, frame: &mut [u8], src: Endpoint, dst: Endpoint) {
     let _done = build::echo_reply_in_place(frame, packet);
 }
 
+/// An IPv4 echo reply may be all zeros but for its checksum, which is then all ones: the one place
+/// where a sum can be "the other zero", since every other message has a field that never is zero.
+#[test]
+fn an_echo_reply_of_nothing_but_zeros_keeps_a_checksum_that_receivers_accept() {
+    let (client, server) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+    let frame_of = |kind: u8, id: u16, src, dst| {
+        let [high, low] = id.to_be_bytes();
+        let mut message = [kind, 0, 0, 0, high, low, 0, 0, 0, 0];
+        let sum = naive::checksum(&message).to_be_bytes();
+        message[2..4].copy_from_slice(&sum);
+        framed(&naive::ip(src, dst, 1, 64, 0, &message))
+    };
+    let zeros = frame_of(0, 0, server, client);
+    assert_eq!(zeros[36..38], [0xff, 0xff]);
+    let to = |id| (Endpoint::new(server, 0), Endpoint::new(client, id));
+    for id in [1, 0x1234, 0xffff] {
+        let mut frame = zeros.clone();
+        let packet = parse_ip(&frame);
+        rewrite::translate(&mut frame, &packet, to(id).0, to(id).1).unwrap();
+        assert_eq!(frame, frame_of(0, id, server, client));
+        rewrite::translate(&mut frame, &packet, to(0).0, to(0).1).unwrap();
+        assert_eq!(frame, zeros);
+    }
+    let mut frame = frame_of(8, 0, client, server);
+    let packet = parse_ip(&frame);
+    build::echo_reply_in_place(&mut frame, &packet).unwrap();
+    assert_eq!(frame[14..], zeros[14..]);
+}
+
 #[test]
 fn every_tcp_and_udp_checksum_value_survives_translation_there_and_back() {
     // One data word takes every value, so the checksum does too, 0x0000 and 0xffff included.
-    let end = |a, b, port| Endpoint::new(std::net::IpAddr::from([192, 0, a, b]), port);
+    let end = |a, b, port| Endpoint::new(IpAddr::from([192, 0, a, b]), port);
     for transport in [
         Transport::Udp { checksum: true },
         Transport::Tcp {

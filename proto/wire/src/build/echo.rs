@@ -42,19 +42,14 @@ fn reply(frame: &mut [u8], packet: &IpPacket) -> Option<()> {
     };
     let header = ethernet::Header::parse(frame)?.0;
     rewrite::set_macs(frame, header.src, header.dst);
-    let message = frame.get_mut(packet.layout.l4..)?;
+    let message = frame.get_mut(packet.layout.l4..packet.layout.end)?;
     let code = byte(message, 1)?;
-    let checksum = u16::from_be_bytes(array(message, icmp::CHECKSUM)?);
     let change = Change::none().word(
         u16::from_be_bytes([old_kind, code]),
         u16::from_be_bytes([kind, code]),
     );
     put(message, 0, [kind])?;
-    put(
-        message,
-        icmp::CHECKSUM,
-        change.apply(checksum).to_be_bytes(),
-    )
+    icmp::change_checksum(message, change)
 }
 
 fn swap<const N: usize>(frame: &mut [u8], a: usize, b: usize) -> Option<()> {

@@ -61,7 +61,10 @@ fn quoted_echo(
     let l4 = inner.layout.l4;
     let change = pseudo_change(inner.key.src.ip, addresses);
     let change = word(quoted, l4 + icmp::IDENTIFIER, id, change)?;
-    update(quoted, l4 + icmp::CHECKSUM, |sum| change.apply(sum))
+    quoted
+        .get_mut(l4..)
+        .and_then(|message| icmp::change_checksum(message, change))
+        .ok_or(RewriteError::Frame)
 }
 
 fn quoted_ports(

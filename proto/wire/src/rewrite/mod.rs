@@ -75,7 +75,10 @@ pub fn translate(
             let change = network::addresses(frame, packet.layout.l3, new_src.ip, new_dst.ip)?;
             let change = pseudo_change(packet.src, change);
             let change = word(frame, l4 + icmp::IDENTIFIER, id, change)?;
-            update(frame, l4 + icmp::CHECKSUM, |sum| change.apply(sum))
+            frame
+                .get_mut(l4..packet.layout.end)
+                .and_then(|message| icmp::change_checksum(message, change))
+                .ok_or(RewriteError::Frame)
         }
         Payload::LaterFragment => {
             network::addresses(frame, packet.layout.l3, new_src.ip, new_dst.ip).map(|_| ())
