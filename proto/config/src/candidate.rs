@@ -133,7 +133,8 @@ impl Block {
         at: Option<Position>,
     ) -> &mut Self {
         let is_it = |block: &Self| core::ptr::eq(block.branch, branch) && block.keys == keys;
-        let found = self.blocks.iter().position(is_it);
+        // Backwards, because lines about one block mostly follow each other.
+        let found = self.blocks.iter().rposition(is_it);
         let (index, block) = if let Some(index) = found {
             (index, self.blocks.remove(index))
         } else {

@@ -16,7 +16,7 @@ pub(crate) fn nearest<'a>(
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     // Beyond this many wrong letters a suggestion is a guess, and a guess misleads.
-    let limit = (typed.chars().count() / 3).clamp(1, 4);
+    let limit = typed.chars().count().div_ceil(3).clamp(1, 4);
     known
         .into_iter()
         .map(|word| (distance(typed, word), word))

@@ -8,7 +8,7 @@ use types::{MacAddr, Name};
 use crate::candidate::{Block, Word};
 use crate::keyword::{self, Keyword};
 use crate::problem::{Problem, Severity};
-use crate::schema::{Fault, Kind, Leaf};
+use crate::schema::{Fault, Kind, Leaf, Presence};
 use crate::text;
 use crate::valid::Source;
 
@@ -141,15 +141,24 @@ impl Block {
     }
 }
 
-/// Whether both blocks have the same value, typed or by default, however it was spelt.
+/// Whether both blocks have the same value, typed or by default, however it was spelt. A value that
+/// is wrong in itself, or missing though required, agrees with any: it has been reported already.
 pub(crate) fn same(a: &Block, b: &Block, leaf: &'static Leaf) -> bool {
-    let values = |block: &Block| -> Vec<String> {
-        let mut typed = block.words(leaf).map(|word| word.text.as_str()).peekable();
-        let default = leaf.default_value().filter(|_| typed.peek().is_none());
-        let values = typed.chain(default);
-        values.map(|value| canonical(leaf, value)).collect()
-    };
-    values(a) == values(b)
+    match (values(a, leaf), values(b, leaf)) {
+        (Some(a), Some(b)) => a == b,
+        (None, _) | (_, None) => true,
+    }
+}
+
+fn values(block: &Block, leaf: &'static Leaf) -> Option<Vec<String>> {
+    let mut typed = block.words(leaf).map(|word| word.text.as_str()).peekable();
+    let missing = typed.peek().is_none();
+    if missing && leaf.presence == Presence::Required {
+        return None;
+    }
+    let default = leaf.default_value().filter(|_| missing);
+    let one_spelling = |value| leaf.kind.check(value).ok().map(|()| canonical(leaf, value));
+    typed.chain(default).map(one_spelling).collect()
 }
 
 /// The keys of an entry, spelt in one way.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::file::{File, Given, Table};
-use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, Security, part};
+use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part};
 use crate::problem::Problem;
 use crate::schema::Fault;
 
@@ -57,8 +57,11 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     check_members(&root, &members, file);
     check_links(&links, file);
     let local = node.and_then(|node| local_member(&node, &members, file));
-    let configured = configuration.is_some();
-    let bootstrap = Bootstrap {
+    if let Some(local) = &local {
+        check_role(&root, local, &members, file);
+    }
+    root.finish(file);
+    Some(Bootstrap {
         cluster: cluster?.value,
         router: router?.value,
         local: local?.id,
@@ -69,10 +72,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         ha_links: links.into_iter().map(|link| link.value).collect(),
         security: security?,
         port: port.unwrap_or_default(),
-    };
-    check_role(&bootstrap, &root, configured, port.is_some(), file);
-    root.finish(file);
-    Some(bootstrap)
+    })
 }
 
 fn ordered(members: Vec<Given<Member>>) -> Vec<Member> {
@@ -181,45 +181,32 @@ fn local_member(
 }
 
 /// What a node of a pair needs, and what has no effect elsewhere.
-fn check_role(
-    bootstrap: &Bootstrap,
-    root: &Table<'_>,
-    configured: bool,
-    port: bool,
-    file: &mut File<'_>,
-) {
-    let has_key = match &bootstrap.security {
-        Security::Tls {
-            heartbeat_key_file, ..
-        } => heartbeat_key_file.is_some(),
-        Security::InsecureLab => false,
+fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file: &mut File<'_>) {
+    let is_node = local.kind == MemberKind::Node;
+    let is_peer = |member: &Given<Member>| {
+        member.value.kind == MemberKind::Node && member.value.name != local.name
     };
-    let needs_key = match &bootstrap.security {
-        Security::Tls { .. } => true,
-        Security::InsecureLab => false,
-    };
-    let paired = !bootstrap.is_witness() && bootstrap.peer().is_some();
-    if paired && bootstrap.ha_links.is_empty() {
+    let paired = is_node && members.iter().any(is_peer);
+    if paired {
         let next_step = "add [[ha-link]] with name, local and remote";
         root.missing_unless_given(file, "ha-link", next_step);
     }
-    if paired && needs_key && !has_key {
+    if paired && root.has("tls") {
         let next_step = "write heartbeat-key-file = \"FILE\"; both nodes have the same key";
         root.missing_unless_given(file, "heartbeat-key-file", next_step);
     }
-    let links = !bootstrap.ha_links.is_empty();
-    let of_pairs = [("ha-link", links), ("heartbeat-key-file", has_key)];
-    let of_nodes = [("configuration", configured), ("port", port)];
-    let idle = of_pairs
-        .into_iter()
-        .filter(|_| !paired)
-        .chain(of_nodes.into_iter().filter(|_| bootstrap.is_witness()))
-        .filter(|(_, given)| *given);
-    for (key, _) in idle {
-        let fault = Fault::new(
-            "it has no effect on this member",
-            "take it away: the witness only votes, and a single node has no peer",
-        );
-        file.report(root.place_of(file, key), key, None, fault);
+    for (key, useful) in [
+        ("ha-link", paired),
+        ("heartbeat-key-file", paired),
+        ("configuration", is_node),
+        ("port", is_node),
+    ] {
+        if root.has(key) && !useful {
+            let fault = Fault::new(
+                "it has no effect on this member",
+                "take it away: the witness only votes, and a single node has no peer",
+            );
+            file.report(root.place_of(file, key), key, None, fault);
+        }
     }
 }

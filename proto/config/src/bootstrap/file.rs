@@ -134,6 +134,11 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether the key is there, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Where a key's value stands.
     pub(super) fn place_of(&self, file: &File<'_>, key: &str) -> Option<Position> {
         let value = self.entries.get(key)?;
@@ -142,7 +147,7 @@ impl<'a> Table<'a> {
 
     /// A problem with a key that should be there. If it is, it was wrong, and that has been said.
     pub(super) fn missing_unless_given(&self, file: &mut File<'_>, key: &str, next_step: &str) {
-        if self.entries.contains_key(key) {
+        if self.has(key) {
             return;
         }
         let fault = Fault::new("it is required and missing", next_step);
@@ -251,7 +256,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn finish(self, file: &mut File<'_>) {
+    pub(super) fn finish(&self, file: &mut File<'_>) {
         for (key, _) in self.entries {
             let name = key.get_ref().as_ref();
             if self.known.contains(&name) {

@@ -225,3 +225,142 @@ fn check_source(text: &str) -> Result<(), Fault> {
         None => check_name(text, "_-."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(kind: Kind, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert_eq!(kind.check(text), Ok(()), "{kind:?} {text}");
+        }
+        for text in bad {
+            assert!(kind.check(text).is_err(), "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_range_and_their_step() {
+        accepts(
+            Kind::number(1, 255),
+            &["1", "255", "010"],
+            &[
+                "0",
+                "256",
+                "",
+                "+1",
+                "-1",
+                "1.0",
+                "0x10",
+                " 1",
+                "99999999999999999999",
+            ],
+        );
+        let stepped = Kind::Number {
+            min: 10,
+            max: 40_950,
+            step: 10,
+        };
+        accepts(stepped, &["10", "40950"], &["15", "0", "40960"]);
+    }
+
+    #[test]
+    fn names_have_the_letters_of_names() {
+        let long = "n".repeat(63);
+        let longer = "n".repeat(64);
+        accepts(
+            Kind::Name,
+            &["a", "A-1_b", &long],
+            &["", &longer, "a.b", "a b", "ä", "a/b"],
+        );
+        accepts(
+            Kind::DottedName,
+            &["corp", "staff.corp"],
+            &[".corp", "corp.", "a..b"],
+        );
+    }
+
+    #[test]
+    fn devices_have_names_that_linux_takes() {
+        accepts(
+            Kind::Device,
+            &["eth0", "enp3s0f1", "wan0.100", "123456789012345"],
+            &[
+                "",
+                "1234567890123456",
+                "a/b",
+                "a b",
+                ".",
+                "..",
+                "eth0:1",
+                "ä",
+            ],
+        );
+    }
+
+    #[test]
+    fn prefixes_have_no_host_bits() {
+        accepts(
+            Kind::Prefix,
+            &[
+                "0.0.0.0/0",
+                "::/0",
+                "192.0.2.0/24",
+                "192.0.2.1",
+                "2001:db8::1/128",
+            ],
+            &[
+                "192.0.2.1/24",
+                "192.0.2.0/33",
+                "192.0.2/24",
+                "::/129",
+                "any",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn macs_are_stations() {
+        accepts(
+            Kind::Mac,
+            &["02:00:00:00:00:01", "00:00:5E:00:01:0A"],
+            &[
+                "ff:ff:ff:ff:ff:ff",
+                "01:00:5e:00:00:12",
+                "00:00:00:00:00:00",
+                "2:0:0:0:0:1",
+            ],
+        );
+    }
+
+    #[test]
+    fn sources_are_tenants_prefixes_or_both() {
+        accepts(
+            Kind::Source,
+            &[
+                "lan",
+                "staff.corp",
+                "192.0.2.0/24",
+                "2001:db8::1",
+                "lan@192.0.2.0/24",
+            ],
+            &[
+                "",
+                "lan@",
+                "@192.0.2.0/24",
+                "lan@192.0.2.1/24",
+                "la n",
+                "192.0.2.1/24",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_fault_says_what_would_be_right() {
+        let fault = Kind::Prefix.check("192.0.2.1/24").unwrap_err();
+        assert_eq!(fault.next_step, "did you mean 192.0.2.0/24?");
+        let fault = Kind::Only("combo").check("conductor").unwrap_err();
+        assert_eq!(fault.next_step, "leave it out, or type combo");
+    }
+}

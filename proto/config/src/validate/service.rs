@@ -25,6 +25,18 @@ pub(super) fn check(authority: &Block, findings: &mut Findings) {
             findings.error(service.unknown(&SERVICE_POLICY_REF, "service-policy", known));
         }
     }
+    for policy in authority.blocks(&SERVICE_POLICY) {
+        let names_it = |service: &Block| {
+            let mut names = service.words(&SERVICE_POLICY_REF);
+            names.any(|name| name.text == policy.key())
+        };
+        if !authority.blocks(&SERVICE).any(names_it) {
+            findings.warning(policy.complain(
+                "it has no effect: no service names it",
+                "name it in a service, or take it away",
+            ));
+        }
+    }
     check_service_claims(authority, findings);
     for kind in authority.blocks(&SESSION_TYPE) {
         check_transports(kind, findings);
