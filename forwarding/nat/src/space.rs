@@ -46,9 +46,11 @@ impl SpaceKind {
 pub(crate) struct Space {
     /// Made when a port of the block is first used.
     blocks: Vec<Option<Box<Ports>>>,
-    /// The port of each inside endpoint (RFC 4787 REQ-1). After both nodes were active at once an
-    /// inside may hold several; new sessions use this one.
+    /// The port of each inside endpoint (RFC 4787 REQ-1).
     by_inside: HashMap<Endpoint, u16, ahash::RandomState>,
+    /// Further ports of an inside, which only replication brings: both nodes were active at once. One of
+    /// them takes over when the port above has no session left. Nearly always empty.
+    spare: HashMap<Endpoint, Vec<u16>, ahash::RandomState>,
     /// Blocks that this node allocates from.
     granted: u128,
     /// Of those, blocks with a free even port and with a free odd port.
@@ -82,7 +84,8 @@ impl Space {
     pub(crate) fn new(hasher: ahash::RandomState) -> Self {
         Self {
             blocks: (0..Block::COUNT).map(|_| None).collect(),
-            by_inside: HashMap::with_hasher(hasher),
+            by_inside: HashMap::with_hasher(hasher.clone()),
+            spare: HashMap::with_hasher(hasher),
             granted: 0,
             open_even: 0,
             open_odd: 0,
@@ -157,14 +160,18 @@ impl Space {
         if !shared {
             self.take(port, inside, queued);
         }
-        // New sessions join the port that is in use.
-        let in_use = self
-            .by_inside
-            .get(&inside)
-            .and_then(|port| self.holder(*port))
-            .is_some_and(|holder| holder.inside == inside && holder.sessions > 0);
-        if !in_use {
-            self.by_inside.insert(inside, port);
+        match self.by_inside.get(&inside).copied() {
+            Some(first) if first == port => {}
+            Some(first) if self.is_in_use(first) => {
+                let spare = self.spare.entry(inside).or_default();
+                if !spare.contains(&port) {
+                    spare.push(port);
+                }
+            }
+            // New sessions join the port that is in use.
+            Some(_) | None => {
+                self.by_inside.insert(inside, port);
+            }
         }
         if shared {
             Reserved::Shared
@@ -193,6 +200,32 @@ impl Space {
             holder.queued = true;
             self.lingering.push_back((now + linger, port));
         }
+        self.promote_spare(inside, port);
+    }
+
+    /// The port of `inside` has no session left: a further one that has some takes its place.
+    fn promote_spare(&mut self, inside: Endpoint, port: u16) {
+        if self.spare.is_empty() || self.by_inside.get(&inside) != Some(&port) {
+            return;
+        }
+        let mut spares = self.spare.get(&inside).into_iter().flatten().copied();
+        if let Some(next) = spares.find(|spare| self.is_in_use(*spare)) {
+            self.drop_spare(inside, next);
+            self.by_inside.insert(inside, next);
+        }
+    }
+
+    fn drop_spare(&mut self, inside: Endpoint, port: u16) {
+        if let Some(spares) = self.spare.get_mut(&inside) {
+            spares.retain(|spare| *spare != port);
+            if spares.is_empty() {
+                self.spare.remove(&inside);
+            }
+        }
+    }
+
+    fn is_in_use(&self, port: u16) -> bool {
+        self.holder(port).is_some_and(|holder| holder.sessions > 0)
     }
 
     /// Frees up to `limit` ports that have lingered long enough; tells which.
@@ -302,6 +335,9 @@ impl Space {
         self.free += u32::from(self.granted & block.bit() != 0);
         if self.by_inside.get(&holder.inside) == Some(&port) {
             self.by_inside.remove(&holder.inside);
+        }
+        if !self.spare.is_empty() {
+            self.drop_spare(holder.inside, port);
         }
         self.refresh(block);
     }
