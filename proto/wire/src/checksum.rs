@@ -112,13 +112,12 @@ impl Change {
     /// An IPv6 address changed.
     #[inline]
     pub fn v6(self, old: Ipv6Addr, new: Ipv6Addr) -> Self {
-        // The high and low halves of a 64-bit complement may be added apart, as in `long`.
-        let halves = |bits: u128| {
-            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bits.to_be_bytes();
+        let words = |address: Ipv6Addr| {
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address.octets();
             [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]].map(u32::from_be_bytes)
         };
-        let [a, b, c, d] = halves(old.to_bits());
-        let [e, f, g, h] = halves(new.to_bits());
+        let [a, b, c, d] = words(old);
+        let [e, f, g, h] = words(new);
         self.long(a, e).long(b, f).long(c, g).long(d, h)
     }
 
