@@ -1,1 +1,32 @@
-//! (being written)
+//! Agreement: what every node must believe.
+//!
+//! Two groups in one process over one transport: `control` is durable (configuration, roles, port
+//! blocks), `state` lives in memory (sessions, neighbours). The consensus library stays behind
+//! [`Cluster`]; sled behind `store`, tonic behind `network`.
+
+mod changes;
+mod cluster;
+mod config;
+mod error;
+mod generation;
+mod group;
+mod local;
+mod membership;
+mod network;
+mod pending;
+mod plan;
+mod propose;
+mod publisher;
+mod seat;
+mod start;
+mod status;
+mod store;
+
+pub use changes::{Changes, Committed};
+pub use cluster::{Cluster, Control, StateGroup};
+pub use error::{ProposeError, PublishRefused, StartError};
+pub use group::GroupName;
+pub use plan::{ClusterPlan, GroupTiming, Limits, Listen, Member, MemberKind, Timing, TlsFiles};
+pub use start::start;
+pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
+pub use store::StoreError;

@@ -106,7 +106,9 @@ proptest! {
         let ours = replay(&ours);
         let mut theirs = replay(&theirs);
         let missing: Vec<_> = ours.missing_in(&theirs).collect();
-        theirs.apply(&StateCommand::Batch(Batch {
+        let mut absorbing = theirs.clone();
+        absorbing.absorb(&ours);
+        theirs.apply(&StateCommand::from(Batch {
             proposer: NodeId(9),
             incarnation: Incarnation(1),
             sequence: 1,
@@ -114,6 +116,7 @@ proptest! {
             neighbors: Vec::new(),
         }));
         prop_assert_eq!(ours.missing_in(&theirs).count(), 0);
+        prop_assert_eq!(living(&absorbing), living(&theirs));
     }
 
     /// Bytes from a disk or a peer never make a panic.
@@ -156,7 +159,7 @@ fn a_late_record_does_not_bring_an_ended_session_back() {
 fn batches_of_an_earlier_life_are_duplicates() {
     let mut state = ClusterState::default();
     let mut of = |incarnation, sequence, session| {
-        state.apply(&StateCommand::Batch(Batch {
+        state.apply(&StateCommand::from(Batch {
             proposer: NodeId(1),
             incarnation: Incarnation(incarnation),
             sequence,
@@ -240,7 +243,7 @@ fn numbered(batches: &[Sample]) -> Vec<StateCommand> {
         .map(|(proposer, sessions, neighbors)| {
             let sequence = sequences.entry(*proposer).or_default();
             *sequence += 1;
-            StateCommand::Batch(Batch {
+            StateCommand::from(Batch {
                 proposer: NodeId(*proposer),
                 incarnation: Incarnation(1),
                 sequence: *sequence,

@@ -1,6 +1,7 @@
 //! What a node tells the state group, in batches.
 
 use core::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use types::{NeighborRecord, NodeId, SessionChange};
@@ -38,10 +39,16 @@ pub struct Batch {
 /// A change of the state group's state.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum StateCommand {
-    /// What one node did.
-    Batch(Batch),
+    /// What one node did. Shared, because the log hands every entry to each peer and to `apply`.
+    Batch(Arc<Batch>),
     /// What a witness stores instead.
     Stripped,
+}
+
+impl From<Batch> for StateCommand {
+    fn from(batch: Batch) -> Self {
+        Self::Batch(Arc::new(batch))
+    }
 }
 
 impl Versioned for StateCommand {

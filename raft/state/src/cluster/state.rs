@@ -118,6 +118,16 @@ impl ClusterState {
         })
     }
 
+    /// Takes over everything that `other` knows better.
+    pub fn absorb(&mut self, other: &Self) {
+        for change in other.sessions.changes() {
+            self.sessions.merge(&change);
+        }
+        for neighbor in other.neighbors() {
+            self.learn(&neighbor);
+        }
+    }
+
     /// Equal on nodes that hold the same sessions and neighbours; kept up to date with every change.
     pub fn checksum(&self) -> Checksum {
         let mut sum = self.sessions.checksum();

@@ -1,0 +1,212 @@
+//! Committed changes of the state group on their way to the local consumer.
+//!
+//! The consumer programs the standby's tables; the consensus must never wait for it. So the queue is
+//! bounded, and a consumer that falls behind does not get what it missed but all there is: the state is
+//! a cheap frozen clone, and taking it over twice changes nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use raft_state::{ClusterState, StateCommand, StateOutcome};
+use tokio::sync::{Notify, mpsc};
+use types::{NeighborRecord, NodeId, SessionChange};
+
+use crate::group::MemoryGroup;
+use crate::store::{Applied, Observer};
+
+/// What the state group agreed on.
+#[derive(Clone, Debug)]
+pub enum Committed {
+    /// Everything, as it is now: the first thing that a consumer gets, and what it gets instead of
+    /// changes that it was too slow for. What the consumer holds beyond it may be newer: nothing is to
+    /// be deleted because it is missing here.
+    Snapshot(Arc<ClusterState>),
+    /// What one node did.
+    Batch {
+        /// Which node.
+        proposer: NodeId,
+        /// Whether this node proposed it, so that its tables hold it already.
+        own: bool,
+        /// Changes of sessions; those that came too late are not among them.
+        sessions: Vec<SessionChange>,
+        /// Neighbours that were resolved.
+        neighbors: Vec<NeighborRecord>,
+    },
+}
+
+/// One consumer's view of what is committed, in order.
+#[derive(Debug)]
+pub struct Changes {
+    queue: mpsc::Receiver<Committed>,
+    lag: Arc<Lag>,
+    applied: Arc<Applied<MemoryGroup>>,
+}
+
+#[derive(Debug)]
+struct Lag {
+    behind: AtomicBool,
+    news: Notify,
+}
+
+impl Changes {
+    /// The next change; `None` when the group has ended for good. Cancel safe: nothing is taken from
+    /// the queue before it is returned.
+    pub async fn next(&mut self) -> Option<Committed> {
+        loop {
+            // The publisher sets the mark after the state has changed, so a clone taken after the
+            // mark was cleared holds everything that was dropped until then.
+            if self.lag.behind.swap(false, Ordering::AcqRel) {
+                while self.queue.try_recv().is_ok() {}
+                return Some(Committed::Snapshot(Arc::new(self.applied.state())));
+            }
+            // Both branches only wait.
+            tokio::select! {
+                biased;
+                () = self.lag.news.notified() => {}
+                next = self.queue.recv() => return next,
+            }
+        }
+    }
+}
+
+/// Hands committed changes to all consumers.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    me: NodeId,
+    unread: usize,
+    // Taken by the applier for microseconds and by whoever subscribes, once.
+    consumers: Mutex<Vec<Consumer>>,
+    applied: Arc<Applied<MemoryGroup>>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    queue: mpsc::Sender<Committed>,
+    lag: Arc<Lag>,
+}
+
+impl Consumer {
+    fn fall_behind(&self) {
+        self.lag.behind.store(true, Ordering::Release);
+        self.lag.news.notify_one();
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(me: NodeId, unread: usize) -> Self {
+        Self {
+            me,
+            unread,
+            consumers: Mutex::default(),
+            applied: Arc::default(),
+        }
+    }
+
+    pub(crate) const fn applied(&self) -> &Arc<Applied<MemoryGroup>> {
+        &self.applied
+    }
+
+    pub(crate) fn subscribe(&self) -> Changes {
+        let (queue, receiver) = mpsc::channel(self.unread);
+        let lag = Arc::new(Lag {
+            behind: AtomicBool::new(true),
+            news: Notify::new(),
+        });
+        self.consumers.lock().push(Consumer {
+            queue,
+            lag: Arc::clone(&lag),
+        });
+        Changes {
+            queue: receiver,
+            lag,
+            applied: Arc::clone(&self.applied),
+        }
+    }
+}
+
+impl Observer<MemoryGroup> for Hub {
+    fn applied(&self, _state: &ClusterState, command: &StateCommand, outcome: &StateOutcome) {
+        let (StateCommand::Batch(batch), StateOutcome::Applied { stale }) = (command, outcome)
+        else {
+            return;
+        };
+        let mut consumers = self.consumers.lock();
+        consumers.retain(|consumer| !consumer.queue.is_closed());
+        for consumer in consumers.iter() {
+            let Ok(place) = consumer.queue.try_reserve() else {
+                consumer.fall_behind();
+                continue;
+            };
+            let is_stale = |index| u32::try_from(index).is_ok_and(|index| stale.contains(&index));
+            place.send(Committed::Batch {
+                proposer: batch.proposer,
+                own: batch.proposer == self.me,
+                sessions: batch
+                    .sessions
+                    .iter()
+                    .enumerate()
+                    .filter(|(index, _)| stale.is_empty() || !is_stale(*index))
+                    .map(|(_, change)| change.clone())
+                    .collect(),
+                neighbors: batch.neighbors.clone(),
+            });
+        }
+    }
+
+    fn replaced(&self, _state: &ClusterState) {
+        self.consumers.lock().iter().for_each(Consumer::fall_behind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raft_state::{Batch, Incarnation};
+
+    use super::*;
+
+    fn batch(sequence: u64) -> StateCommand {
+        StateCommand::from(Batch {
+            proposer: NodeId(2),
+            incarnation: Incarnation(1),
+            sequence,
+            sessions: Vec::new(),
+            neighbors: Vec::new(),
+        })
+    }
+
+    fn apply(hub: &Hub, sequence: u64) {
+        let outcome = StateOutcome::Applied { stale: Vec::new() };
+        hub.applied(&hub.applied().state(), &batch(sequence), &outcome);
+    }
+
+    #[tokio::test]
+    async fn a_consumer_begins_with_everything_and_goes_on_with_changes() {
+        let hub = Hub::new(NodeId(1), 4);
+        let mut changes = hub.subscribe();
+        assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
+        apply(&hub, 1);
+        assert!(matches!(
+            changes.next().await,
+            Some(Committed::Batch { own: false, .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_is_too_slow_gets_everything_instead() {
+        let hub = Hub::new(NodeId(2), 2);
+        let mut changes = hub.subscribe();
+        assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
+        for sequence in 1..=3 {
+            apply(&hub, sequence);
+        }
+        assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
+        apply(&hub, 4);
+        assert!(matches!(
+            changes.next().await,
+            Some(Committed::Batch { own: true, .. })
+        ));
+        drop(hub);
+        assert!(changes.next().await.is_none());
+    }
+}

@@ -1,0 +1,121 @@
+//! Starting both groups, and the handles by which the rest of the node talks to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
+use tokio::sync::watch;
+use types::{NeighborRecord, SessionChange};
+
+use crate::changes::{Changes, Hub};
+use crate::error::{ProposeError, PublishRefused};
+use crate::group::{ControlGroup, MemoryGroup};
+use crate::local::Local;
+use crate::pending::Pending;
+use crate::propose::Counter;
+use crate::seat::Seat;
+use crate::status::{self, GroupStatus};
+
+/// Both groups of this member. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    /// What must survive everything.
+    pub control: Control,
+    /// What must survive a node.
+    pub state: StateGroup,
+}
+
+/// The durable group: configuration, roles, port blocks.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) local: Arc<Local>,
+    pub(crate) seat: Arc<Seat<ControlGroup>>,
+    pub(crate) agreed: watch::Receiver<Arc<ControlState>>,
+    pub(crate) counter: Counter<ControlGroup>,
+}
+
+impl Control {
+    /// Gets `command` agreed on, whoever leads. It is tried for some seconds; when the outcome is
+    /// unknown, proposing the same command again is safe.
+    ///
+    /// Cancelling leaves the outcome unknown, too.
+    pub async fn propose(&self, command: ControlCommand) -> Result<ControlOutcome, ProposeError> {
+        self.counter.propose(command).await
+    }
+
+    /// What this member knows to be agreed on; the newest only.
+    pub fn watch(&self) -> watch::Receiver<Arc<ControlState>> {
+        self.agreed.clone()
+    }
+
+    /// What this member knows to be agreed on.
+    pub fn state(&self) -> Arc<ControlState> {
+        Arc::clone(&self.agreed.borrow())
+    }
+
+    /// How the group is.
+    pub fn status(&self) -> GroupStatus {
+        let patience = patience(self.local.timing.control.election_max);
+        let checksum = self.agreed.borrow().checksum();
+        status::of(&self.seat, &self.local, patience, checksum)
+    }
+}
+
+/// The group in memory: sessions, neighbours.
+#[derive(Clone)]
+pub struct StateGroup {
+    pub(crate) local: Arc<Local>,
+    pub(crate) seat: Arc<Seat<MemoryGroup>>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) pending: Arc<Pending>,
+}
+
+impl StateGroup {
+    /// Tells the cluster what this node did. Never waits: changes gather into batches, merge by
+    /// session while nobody leads, and are refused beyond the plan's bound. A node hands over the
+    /// refused ones again with their next change.
+    pub fn publish(
+        &self,
+        sessions: Vec<SessionChange>,
+        neighbors: Vec<NeighborRecord>,
+    ) -> Result<(), PublishRefused> {
+        self.pending.add(sessions, neighbors)
+    }
+
+    /// How many changes wait to be agreed on.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// How many changes were refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.pending.refused()
+    }
+
+    /// Everything that is agreed on, in order, beginning with all there is.
+    pub fn changes(&self) -> Changes {
+        self.hub.subscribe()
+    }
+
+    /// What this member knows to be agreed on; a frozen clone, cheap.
+    pub fn state(&self) -> ClusterState {
+        self.hub.applied().state()
+    }
+
+    /// Which life of this node this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.local.incarnation
+    }
+
+    /// How the group is.
+    pub fn status(&self) -> GroupStatus {
+        let patience = patience(self.local.timing.state.election_max);
+        let checksum = self.hub.applied().checksum();
+        status::of(&self.seat, &self.local, patience, checksum)
+    }
+}
+
+/// A leader that was not heard for two of the longest election times is none.
+pub(crate) fn patience(election_max: Duration) -> Duration {
+    election_max * 2
+}

@@ -1,0 +1,222 @@
+//! The state group's foundations.
+//!
+//! The group lives in memory: when a majority of its members is gone, nobody is left who could go on.
+//! Then a node begins a new one, alone, and the others join it. Which generation is the true one is
+//! decided by the control group, so that there is never more than one: whoever talks of another is not
+//! heard. Whatever a member still knows from the old generation it tells the new one, and merging by
+//! rank makes that harmless.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_state::{ClusterState, ControlCommand, ControlState, Lineage};
+use tokio::sync::watch;
+use types::Instant;
+
+use crate::changes::Hub;
+use crate::config::config_of;
+use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
+use crate::membership::{QUESTION, found};
+use crate::network::{hello, join};
+use crate::pending::Pending;
+use crate::propose::Proposer;
+use crate::seat::Running;
+use crate::status::Health;
+use crate::store::{Journal, LogStore, Machine, Observer};
+
+/// Between two looks at how the group is.
+const TICK: Duration = Duration::from_millis(50);
+/// For the leader to take this member in; a large table takes a while to be copied.
+const JOIN: Duration = Duration::from_secs(4);
+
+/// Keeps this member in the true generation of the state group.
+pub(crate) struct Generations {
+    pub(crate) control: Proposer<ControlGroup>,
+    pub(crate) state: Proposer<MemoryGroup>,
+    pub(crate) agreed: watch::Receiver<Arc<ControlState>>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) pending: Arc<Pending>,
+}
+
+/// What became of a generation.
+enum End {
+    /// The control group agreed on another one.
+    Succeeded,
+    /// It could not be run.
+    Failed(String),
+}
+
+impl Generations {
+    /// Runs until it is dropped, or the group can run here no more.
+    pub(crate) async fn run(mut self) {
+        // What this member knows and the running generation may not have been told.
+        let mut carried = ClusterState::default();
+        let mut lacking_since = self.now();
+        loop {
+            let lineage = self.agreed.borrow_and_update().lineage();
+            let Some(lineage) = lineage else {
+                self.propose_if_due(None, lacking_since, Duration::ZERO)
+                    .await;
+                self.news().await;
+                continue;
+            };
+            match self.take_part(lineage, &mut carried).await {
+                End::Succeeded => lacking_since = self.now(),
+                End::Failed(reason) => {
+                    tracing::error!(%reason, "the state group ended here");
+                    self.state.seat.stop(reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.state.local.clock.now()
+    }
+
+    /// Waits for the control group to agree on something, but not for long. Cancel safe.
+    async fn news(&mut self) {
+        let changed = self.agreed.changed();
+        // Neither lateness nor the end of the control group is news for the caller, who looks anyway.
+        let _late_or_ended = tokio::time::timeout(TICK, changed).await;
+    }
+
+    async fn take_part(&mut self, lineage: Lineage, carried: &mut ClusterState) -> End {
+        let running = match self.start(lineage).await {
+            Ok(running) => running,
+            Err(reason) => return End::Failed(reason),
+        };
+        self.state.seat.set(Some(running.clone()));
+        let mut founding = lineage.founder == self.state.local.me.id
+            && lineage.incarnation == self.state.local.incarnation;
+        if founding {
+            founding = found(&running).await;
+            tracing::info!(
+                generation = lineage.generation,
+                founding,
+                "state group founded"
+            );
+        }
+        let mut told = false;
+        let mut lacking_since = self.now();
+        let end = loop {
+            if self.agreed.borrow_and_update().lineage() != Some(lineage) {
+                break End::Succeeded;
+            }
+            if let Some(reason) = running.fatal() {
+                break End::Failed(reason);
+            }
+            if !running.is_voter() {
+                join(&self.state.clients(&running), &running, JOIN).await;
+            } else if !told {
+                told = true;
+                self.tell(carried);
+            }
+            if self.state_health() == Health::Ok {
+                lacking_since = self.now();
+            } else {
+                // Those who have been part of it hold its content and go first.
+                let patience = self.state.local.timing.reform * if told { 1 } else { 2 };
+                self.propose_if_due(Some(lineage), lacking_since, patience)
+                    .await;
+            }
+            self.news().await;
+        };
+        self.state.seat.set(None);
+        carried.absorb(&self.hub.applied().state());
+        if running.raft.shutdown().await.is_err() {
+            tracing::warn!("the state group's old generation did not end in order");
+        }
+        end
+    }
+
+    async fn start(&self, lineage: Lineage) -> Result<Running<MemoryGroup>, String> {
+        let local = &self.state.local;
+        let id = MemberId {
+            node: local.me.id,
+            incarnation: local.incarnation,
+        };
+        let mut clients = self.control_clients(id);
+        clients.generation = lineage.generation;
+        let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
+        let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
+        let machine = Machine::new(
+            None,
+            Arc::clone(self.hub.applied()),
+            observer,
+            Journal::None,
+        );
+        let raft = openraft::Raft::new(
+            id.to_u64(),
+            Arc::new(config),
+            clients,
+            LogStore::in_memory(),
+            machine,
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+        raft.runtime_config().elect(!local.is_witness());
+        Ok(Running {
+            raft,
+            id,
+            generation: lineage.generation,
+        })
+    }
+
+    fn control_clients(&self, id: MemberId) -> crate::network::Clients {
+        crate::network::Clients {
+            local: Arc::clone(&self.state.local),
+            peers: self.state.peers.clone(),
+            id,
+            generation: 0,
+        }
+    }
+
+    /// Tells the running generation what it does not know.
+    fn tell(&self, carried: &mut ClusterState) {
+        let known = std::mem::take(carried);
+        let missing = self
+            .hub
+            .applied()
+            .ask(|state| known.missing_in(state).collect::<Vec<_>>());
+        if !missing.is_empty() {
+            tracing::info!(
+                changes = missing.len(),
+                "telling the new generation what the old one knew"
+            );
+            self.pending.add_backlog(missing.into_iter());
+        }
+    }
+
+    fn state_health(&self) -> Health {
+        let patience = self.state.local.timing.state.election_max * 2;
+        self.state.seat.health(self.now(), patience)
+    }
+
+    /// Proposes the next generation if the group has lacked a quorum for `patience` and nobody who can
+    /// be asked says otherwise.
+    async fn propose_if_due(&self, current: Option<Lineage>, since: Instant, patience: Duration) {
+        let local = &self.state.local;
+        if local.is_witness() || self.now() - since < patience {
+            return;
+        }
+        let answers = hello(local, &self.state.peers, QUESTION).await;
+        let generation = current.map_or(0, |current| current.generation);
+        if answers
+            .iter()
+            .any(|answer| answer.state_healthy || answer.generation > generation)
+        {
+            return;
+        }
+        let command = ControlCommand::FormState {
+            generation: generation + 1,
+            founder: local.me.id,
+            incarnation: local.incarnation,
+        };
+        // Whether it worked is seen in what the control group agreed on.
+        if let Err(error) = self.control.propose(&command).await {
+            tracing::debug!(%error, "no new generation of the state group yet");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The two groups as the consensus library sees them.
+//!
+//! Everything below is written once, for any [`Group`]; what differs between the groups is here.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use openraft::alias::{LogIdOf, SnapshotMetaOf, StoredMembershipOf, VoteOf};
+use openraft::{AppData, AppDataResponse, RaftTypeConfig};
+use raft_state::{
+    Checksum, ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation,
+    StateCommand, StateOutcome, Versioned,
+};
+use types::NodeId;
+
+use crate::store::Machine;
+
+/// Which of the two groups.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum GroupName {
+    /// Durable: configuration, roles, port blocks.
+    Control,
+    /// In memory: sessions, neighbours.
+    State,
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Control => "control",
+            Self::State => "state",
+        })
+    }
+}
+
+impl GroupName {
+    /// The number in the transport's header.
+    pub(crate) const fn wire(self) -> u32 {
+        match self {
+            Self::Control => 1,
+            Self::State => 2,
+        }
+    }
+
+    /// The group of a number in the transport's header.
+    pub(crate) const fn from_wire(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Control),
+            2 => Some(Self::State),
+            _ => None,
+        }
+    }
+}
+
+/// A life of a member: what the consensus knows it by. A member that lost its log is another one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct MemberId {
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+}
+
+impl MemberId {
+    pub(crate) fn to_u64(self) -> u64 {
+        (u64::from(self.node.0) << 32) | u64::from(self.incarnation.0)
+    }
+
+    /// `None` for a number that no node can have made.
+    pub(crate) fn from_u64(id: u64) -> Option<Self> {
+        let node = u8::try_from(id >> 32).ok()?;
+        let incarnation = u32::try_from(id & u64::from(u32::MAX)).ok()?;
+        Some(Self {
+            node: NodeId(node),
+            incarnation: Incarnation(incarnation),
+        })
+    }
+}
+
+/// What makes a group: its commands, its state, and how the one changes the other.
+pub(crate) trait Group:
+    Copy + fmt::Debug + Default + Eq + Ord + Send + Sync + 'static
+{
+    const NAME: GroupName;
+    type Command: AppData + Clone + Versioned;
+    type Outcome: AppDataResponse + Clone + fmt::Debug;
+    type State: Clone + std::fmt::Debug + Default + Versioned + Send + Sync + 'static;
+
+    fn apply(state: &mut Self::State, command: &Self::Command) -> Self::Outcome;
+    fn checksum(state: &Self::State) -> Checksum;
+    /// What a witness gets instead of a command.
+    fn stripped() -> Self::Command;
+    /// The outcome of an entry that carries no command.
+    fn nothing() -> Self::Outcome;
+}
+
+/// The durable group.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ControlGroup;
+
+impl Group for ControlGroup {
+    const NAME: GroupName = GroupName::Control;
+    type Command = ControlCommand;
+    type Outcome = ControlOutcome;
+    type State = ControlState;
+
+    fn apply(state: &mut ControlState, command: &ControlCommand) -> ControlOutcome {
+        state.apply(command)
+    }
+
+    fn checksum(state: &ControlState) -> Checksum {
+        state.checksum()
+    }
+
+    fn stripped() -> ControlCommand {
+        ControlCommand::Stripped
+    }
+
+    fn nothing() -> ControlOutcome {
+        ControlOutcome::Nothing
+    }
+}
+
+/// The group in memory.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct MemoryGroup;
+
+impl Group for MemoryGroup {
+    const NAME: GroupName = GroupName::State;
+    type Command = StateCommand;
+    type Outcome = StateOutcome;
+    type State = ClusterState;
+
+    fn apply(state: &mut ClusterState, command: &StateCommand) -> StateOutcome {
+        state.apply(command)
+    }
+
+    fn checksum(state: &ClusterState) -> Checksum {
+        state.checksum()
+    }
+
+    fn stripped() -> StateCommand {
+        StateCommand::Stripped
+    }
+
+    fn nothing() -> StateOutcome {
+        StateOutcome::Nothing
+    }
+}
+
+/// The consensus library's view of `G`.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Types<G>(PhantomData<G>);
+
+impl<G: Group> RaftTypeConfig for Types<G> {
+    type D = G::Command;
+    type R = G::Outcome;
+    type NodeId = u64;
+    // Addresses are the plan's business: they must not need a quorum to change.
+    type Node = ();
+    type Term = u64;
+    type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
+    type Vote = openraft::impls::Vote<Self::LeaderId>;
+    type Payload = openraft::EntryPayload<G::Command, u64, ()>;
+    type Entry =
+        openraft::Entry<<Self::LeaderId as openraft::vote::RaftLeaderId>::Committed, Self::Payload>;
+    type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
+    type Responder<T>
+        = openraft::impls::OneshotResponder<Self, T>
+    where
+        T: openraft::OptionalSend + 'static;
+    type Batch<T>
+        = openraft::impls::InlineBatch<T>
+    where
+        T: openraft::OptionalSend + 'static;
+    type ErrorSource = openraft::impls::BoxedErrorSource;
+}
+
+/// A running group.
+pub(crate) type Consensus<G> = openraft::Raft<Types<G>, Machine<G>>;
+pub(crate) type LogId<G> = LogIdOf<Types<G>>;
+pub(crate) type Vote<G> = VoteOf<Types<G>>;
+pub(crate) type Entry<G> = openraft::alias::EntryOf<Types<G>>;
+pub(crate) type SnapshotMeta<G> = SnapshotMetaOf<Types<G>>;
+pub(crate) type StoredMembership<G> = StoredMembershipOf<Types<G>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn member_ids_carry_node_and_life() {
+        let id = MemberId {
+            node: NodeId(3),
+            incarnation: Incarnation(u32::MAX),
+        };
+        assert_eq!(MemberId::from_u64(id.to_u64()), Some(id));
+        assert_eq!(MemberId::from_u64(u64::MAX), None);
+    }
+}

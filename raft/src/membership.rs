@@ -1,0 +1,115 @@
+//! Who takes part: founding, joining, and taking in whoever joins.
+//!
+//! A life of a node that has lost its log is a new member. The leader makes it a learner, waits until
+//! it has caught up, and then in one change makes it a voter and removes the node's earlier life: so a
+//! vote that was forgotten is never cast twice, and the number of voters does not grow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use types::NodeId;
+
+use crate::group::{ControlGroup, Group, MemberId};
+use crate::local::Local;
+use crate::network::{Clients, JoinReply, Peers, hello, join};
+use crate::seat::{Running, Seat};
+
+/// Between two tries to take part.
+const RETRY: Duration = Duration::from_millis(50);
+/// For a learner to catch up before the newcomer is told to ask again.
+const CATCH_UP: Duration = Duration::from_secs(2);
+/// For a question that takes no work.
+pub(crate) const QUESTION: Duration = Duration::from_millis(300);
+
+/// Takes `newcomer` in, if this member leads.
+pub(crate) async fn admit<G: Group>(
+    seat: &Seat<G>,
+    running: &Running<G>,
+    newcomer: MemberId,
+) -> JoinReply {
+    let raft = &running.raft;
+    if !raft.is_leader() {
+        return JoinReply::NotLeader;
+    }
+    let Ok(_turn) = seat.admission.try_lock() else {
+        return JoinReply::NotYet;
+    };
+    let id = newcomer.to_u64();
+    let membership = running.membership();
+    if membership.voter_ids().any(|voter| voter == id) {
+        return JoinReply::Member;
+    }
+    let learned = tokio::time::timeout(CATCH_UP, raft.add_learner(id, (), true)).await;
+    if !matches!(learned, Ok(Ok(_))) {
+        return JoinReply::NotYet;
+    }
+    let voters = with_newcomer(membership.voter_ids(), newcomer);
+    match tokio::time::timeout(CATCH_UP, raft.change_membership(voters, false)).await {
+        Ok(Ok(_)) => {
+            tracing::info!(group = %G::NAME, node = %newcomer.node, "a member was taken in");
+            JoinReply::Member
+        }
+        Ok(Err(_)) | Err(_) => JoinReply::NotYet,
+    }
+}
+
+/// The voters with `newcomer` in the place of its node's earlier life.
+fn with_newcomer(voters: impl Iterator<Item = u64>, newcomer: MemberId) -> BTreeSet<u64> {
+    voters
+        .filter(|voter| MemberId::from_u64(*voter).is_some_and(|id| id.node != newcomer.node))
+        .chain([newcomer.to_u64()])
+        .collect()
+}
+
+/// Begins a group with this member alone.
+pub(crate) async fn found<G: Group>(running: &Running<G>) -> bool {
+    let alone = BTreeMap::from([(running.id.to_u64(), ())]);
+    running.raft.initialize(alone).await.is_ok()
+}
+
+/// Returns when this member's vote counts in the control group.
+pub(crate) async fn take_part_in_control(
+    local: Arc<Local>,
+    peers: Peers,
+    clients: Clients,
+    running: Running<ControlGroup>,
+) {
+    while !running.is_voter() && running.fatal().is_none() {
+        let answers = hello(&local, &peers, QUESTION).await;
+        if answers.iter().any(|answer| answer.control_formed) {
+            join(&clients, &running, 2 * CATCH_UP).await;
+        } else if !running.is_formed() && may_found(&local, answers.len()) {
+            let founded = found(&running).await;
+            tracing::info!(founded, "founding the control group");
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Only one member founds, and only when most of the members have said that there is nothing to join:
+/// a node with an empty disk must not found a second cluster beside the one that it has forgotten.
+fn may_found(local: &Local, answers: usize) -> bool {
+    let majority = local.members.len() / 2 + 1;
+    local.founder() == Some(local.me.id) && answers + 1 >= majority
+}
+
+#[cfg(test)]
+mod tests {
+    use raft_state::Incarnation;
+
+    use super::*;
+
+    #[test]
+    fn a_newcomer_takes_the_place_of_its_earlier_life() {
+        let id = |node, incarnation| MemberId {
+            node: NodeId(node),
+            incarnation: Incarnation(incarnation),
+        };
+        let voters = [id(1, 5), id(2, 7), id(3, 1)].map(MemberId::to_u64);
+        assert_eq!(
+            with_newcomer(voters.into_iter(), id(1, 6)),
+            BTreeSet::from([id(1, 6), id(2, 7), id(3, 1)].map(MemberId::to_u64))
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Connections to one member: several addresses, two lanes, failover.
+//!
+//! Each HA link is an address. The one that worked last is tried first; when a request fails in
+//! transport, the connection is given up and the next request tries the others in turn. Votes and
+//! heartbeats have a connection of their own, so that no snapshot delays them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::raft::peering_client::PeeringClient;
+use tokio::sync::Mutex;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+use types::{Name, NodeId};
+
+use super::tls::Tls;
+use crate::local::Local;
+
+/// A connection that is not up by then is tried at the next address.
+const CONNECT: Duration = Duration::from_millis(150);
+/// A connection without an answer for that long is dead: a link may fail without a word.
+const KEEP_ALIVE: Duration = Duration::from_millis(300);
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Largest message: a configuration or a batch in one entry, several entries in one request.
+pub(super) const MAX_MESSAGE: usize = 64 << 20;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lane {
+    /// Votes, heartbeats, questions: small and in a hurry.
+    Urgent,
+    /// Entries, snapshots, forwarded proposals.
+    Bulk,
+}
+
+/// All other members.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers(Arc<BTreeMap<NodeId, Arc<Peer>>>);
+
+impl Peers {
+    pub(crate) fn new(local: &Local, tls: Option<&Tls>) -> Self {
+        let others = local
+            .members
+            .iter()
+            .filter(|member| member.id != local.me.id);
+        Self(Arc::new(
+            others
+                .map(|member| {
+                    let peer = Peer {
+                        name: member.name.clone(),
+                        addresses: member.addresses.clone(),
+                        tls: tls.cloned(),
+                        urgent: Mutex::default(),
+                        bulk: Mutex::default(),
+                    };
+                    (member.id, Arc::new(peer))
+                })
+                .collect(),
+        ))
+    }
+
+    pub(crate) fn get(&self, node: NodeId) -> Option<Arc<Peer>> {
+        self.0.get(&node).cloned()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, Arc<Peer>)> + '_ {
+        self.0.iter().map(|(id, peer)| (*id, Arc::clone(peer)))
+    }
+}
+
+/// One other member.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    name: Name,
+    addresses: Vec<SocketAddr>,
+    tls: Option<Tls>,
+    // Held while connecting, so that those who wait share the connection instead of making their own.
+    urgent: Mutex<Connection>,
+    bulk: Mutex<Connection>,
+}
+
+#[derive(Debug, Default)]
+struct Connection {
+    channel: Option<Channel>,
+    /// Place of the address in use among the peer's.
+    place: usize,
+    /// Counts the connections, so that a late complaint about an old one does not end the new one.
+    number: u64,
+}
+
+/// A connection to send one request on.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(super) client: PeeringClient<Channel>,
+    number: u64,
+}
+
+impl Peer {
+    /// The lane's connection, made if there is none.
+    pub(crate) async fn connected(&self, lane: Lane) -> Result<Connected, Status> {
+        let mut connection = self.lane(lane).lock().await;
+        let channel = match &connection.channel {
+            Some(channel) => channel.clone(),
+            None => self.connect(&mut connection).await?,
+        };
+        let client = PeeringClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        Ok(Connected {
+            client,
+            number: connection.number,
+        })
+    }
+
+    /// A request on `connected` failed: the next one begins with another address, unless the peer
+    /// itself has refused it.
+    pub(crate) async fn complain(&self, lane: Lane, connected: &Connected, status: &Status) {
+        if status.code() == tonic::Code::FailedPrecondition {
+            return;
+        }
+        let mut connection = self.lane(lane).lock().await;
+        if connection.number == connected.number && connection.channel.take().is_some() {
+            connection.place += 1;
+        }
+    }
+
+    fn lane(&self, lane: Lane) -> &Mutex<Connection> {
+        match lane {
+            Lane::Urgent => &self.urgent,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    async fn connect(&self, connection: &mut Connection) -> Result<Channel, Status> {
+        let mut last = Status::unavailable(format!("{} has no address", self.name));
+        for _ in 0..self.addresses.len() {
+            let place = connection.place % self.addresses.len();
+            let Some(address) = self.addresses.get(place) else {
+                break;
+            };
+            match self.connect_to(*address).await {
+                Ok(channel) => {
+                    connection.channel = Some(channel.clone());
+                    connection.number += 1;
+                    return Ok(channel);
+                }
+                Err(status) => last = status,
+            }
+            connection.place = place + 1;
+        }
+        Err(last)
+    }
+
+    async fn connect_to(&self, address: SocketAddr) -> Result<Channel, Status> {
+        let unavailable =
+            |error: &dyn std::fmt::Display| Status::unavailable(format!("{address}: {error}"));
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
+            .map_err(|error| unavailable(&error))?
+            .connect_timeout(CONNECT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        if let Some(tls) = &self.tls {
+            endpoint = endpoint
+                .tls_config(tls.for_client(&self.name))
+                .map_err(|error| unavailable(&error))?;
+        }
+        // Twice the time of the TCP connection, for the handshakes of TLS and HTTP/2.
+        match tokio::time::timeout(2 * CONNECT, endpoint.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(_) => Err(unavailable(&"no answer")),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the transport, the stores and the timers need to know before they start.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use types::{Name, NodeId};
+
+/// Who takes part, where they are reached, and what is kept where.
+#[derive(Debug)]
+pub struct ClusterPlan {
+    /// Two clusters that share a wire never hear each other.
+    pub cluster_id: String,
+    /// This process.
+    pub me: NodeId,
+    /// Everybody, this process included.
+    pub members: Vec<Member>,
+    /// Where peers reach this process.
+    pub listen: Listen,
+    /// Folder of the durable group's store and of the incarnation; made if it is missing.
+    pub data_dir: PathBuf,
+    /// Certificates; without them the transport is plain text, for labs.
+    pub tls: Option<TlsFiles>,
+    /// How patient everybody is.
+    pub timing: Timing,
+    /// How much may wait to be agreed on.
+    pub limits: Limits,
+}
+
+/// One member of the cluster.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Member {
+    /// Its number in `node.toml`.
+    pub id: NodeId,
+    /// Its name, which is also the name in its certificate.
+    pub name: Name,
+    /// Whether it forwards.
+    pub kind: MemberKind,
+    /// One address for each HA link; the first that answers is used until it fails.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What a member is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MemberKind {
+    /// Forwards, holds everything, may lead.
+    Node,
+    /// Votes. Holds positions of the logs but not their content, never leads.
+    Witness,
+}
+
+/// Sockets that peers connect to.
+#[derive(Debug)]
+pub enum Listen {
+    /// To be bound.
+    Addresses(Vec<SocketAddr>),
+    /// Bound already, for tests that let the kernel choose ports.
+    Bound(Vec<TcpListener>),
+}
+
+/// Files of mutual TLS, in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate authority that signed every member's certificate.
+    pub ca: PathBuf,
+    /// This member's certificate; its name is the member's name.
+    pub cert: PathBuf,
+    /// The private key of `cert`.
+    pub key: PathBuf,
+}
+
+/// Timers of one group.
+///
+/// A failed leader is replaced after at most `election_max` plus a random time between `election_min`
+/// and `election_max`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct GroupTiming {
+    /// Between two signs of life of a leader.
+    pub heartbeat: Duration,
+    /// Lower end of the random time before a candidacy.
+    pub election_min: Duration,
+    /// Upper end.
+    pub election_max: Duration,
+}
+
+/// All timers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timing {
+    /// The durable group: patient, because disks have bad moments.
+    pub control: GroupTiming,
+    /// The group in memory.
+    pub state: GroupTiming,
+    /// How long session changes gather before they become a batch.
+    pub linger: Duration,
+    /// How long one proposal is tried before its outcome is called unknown.
+    pub propose: Duration,
+    /// How long the state group may lack a quorum before a new generation is begun.
+    pub reform: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        const fn group(heartbeat: u64, min: u64, max: u64) -> GroupTiming {
+            GroupTiming {
+                heartbeat: Duration::from_millis(heartbeat),
+                election_min: Duration::from_millis(min),
+                election_max: Duration::from_millis(max),
+            }
+        }
+        Self {
+            control: group(100, 400, 800),
+            state: group(50, 150, 300),
+            linger: Duration::from_millis(5),
+            propose: Duration::from_secs(5),
+            // Well above the slowest election of the state group, 540 ms measured.
+            reform: Duration::from_millis(1_500),
+        }
+    }
+}
+
+/// Bounds of what waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Changes that wait to be agreed on; beyond, new sessions are refused and counted.
+    pub pending: usize,
+    /// Changes in one batch.
+    pub batch: usize,
+    /// Committed batches that wait for the local consumer; beyond, it gets the whole state instead.
+    pub unread: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Two seconds at 100 000 changes a second: an election and a half.
+            pending: 200_000,
+            // A batch takes one round trip: 2 000 in each allow well above 100 000 a second.
+            batch: 2_000,
+            unread: 1_024,
+        }
+    }
+}

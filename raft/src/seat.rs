@@ -1,0 +1,156 @@
+//! The place of one group in this process: the instance that runs now, and how it is.
+//!
+//! The state group's instance changes with every generation, and an instance may end for good when its
+//! disk does; everybody else looks here for the one to talk to.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant as _, ServerState};
+use tokio::sync::watch;
+use types::Instant;
+
+use crate::group::{Consensus, Group, MemberId, StoredMembership};
+use crate::status::Health;
+
+/// A running instance.
+#[derive(Clone)]
+pub(crate) struct Running<G: Group> {
+    pub(crate) raft: Consensus<G>,
+    /// Whom the others know it as.
+    pub(crate) id: MemberId,
+    /// Foundation that it belongs to; 0 for the control group.
+    pub(crate) generation: u64,
+}
+
+impl<G: Group> Running<G> {
+    /// The members as this instance knows them, committed or not.
+    pub(crate) fn membership(&self) -> StoredMembership<G> {
+        let metrics = self.raft.metrics();
+        let membership = metrics.borrow_watched().membership_config.as_ref().clone();
+        membership
+    }
+
+    /// Whether this instance's vote counts.
+    pub(crate) fn is_voter(&self) -> bool {
+        let me = self.id.to_u64();
+        self.membership().voter_ids().any(|id| id == me)
+    }
+
+    /// Whether anybody is a member at all.
+    pub(crate) fn is_formed(&self) -> bool {
+        self.membership().voter_ids().next().is_some()
+    }
+
+    /// Who leads as far as this instance knows, itself included.
+    pub(crate) fn leader(&self) -> Option<MemberId> {
+        let metrics = self.raft.metrics();
+        let leader = metrics.borrow_watched().current_leader;
+        leader.and_then(MemberId::from_u64)
+    }
+
+    /// Waits until it ends, and says why. Cancel safe.
+    pub(crate) async fn ended(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            if let Some(reason) = self.fatal() {
+                return reason;
+            }
+            if metrics.changed().await.is_err() {
+                return "it was stopped".to_owned();
+            }
+        }
+    }
+
+    /// Why it has ended, if it has.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        let metrics = self.raft.metrics();
+        let state = metrics.borrow_watched().running_state.clone();
+        state.err().map(|fatal| fatal.to_string())
+    }
+}
+
+/// The place of one group.
+pub(crate) struct Seat<G: Group> {
+    current: watch::Sender<Option<Running<G>>>,
+    stopped: watch::Sender<Option<String>>,
+    /// When a leader was last heard, in nanoseconds of the node's clock; 0 for never.
+    leader_heard: AtomicU64,
+    /// One change of the membership at a time.
+    pub(crate) admission: tokio::sync::Mutex<()>,
+}
+
+impl<G: Group> Default for Seat<G> {
+    fn default() -> Self {
+        Self {
+            current: watch::Sender::new(None),
+            stopped: watch::Sender::new(None),
+            leader_heard: AtomicU64::new(0),
+            admission: tokio::sync::Mutex::new(()),
+        }
+    }
+}
+
+impl<G: Group> Seat<G> {
+    /// The instance that runs now.
+    pub(crate) fn running(&self) -> Option<Running<G>> {
+        self.current.borrow().clone()
+    }
+
+    /// From now on `running` is the one; or nobody is.
+    pub(crate) fn set(&self, running: Option<Running<G>>) {
+        self.leader_heard.store(0, Ordering::Relaxed);
+        self.current.send_replace(running);
+    }
+
+    /// The group has ended here, for a reason that an operator must read.
+    pub(crate) fn stop(&self, reason: String) {
+        self.stopped.send_replace(Some(reason));
+        self.set(None);
+    }
+
+    /// Why the group has ended here, if it has.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stopped.borrow().clone()
+    }
+
+    /// A leader has just been heard.
+    pub(crate) fn heard_leader(&self, now: Instant) {
+        self.leader_heard
+            .store(now.as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// Whether a leader with a quorum was heard within `patience`, or leads here.
+    pub(crate) fn health(&self, now: Instant, patience: Duration) -> Health {
+        if let Some(reason) = self.stopped() {
+            return Health::Stopped(reason);
+        }
+        let Some(running) = self.running() else {
+            return Health::Starting;
+        };
+        if let Some(reason) = running.fatal() {
+            return Health::Stopped(reason);
+        }
+        let metrics = running.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        if metrics.state == ServerState::Leader {
+            let alone = metrics.membership_config.voter_ids().count() <= 1;
+            let acknowledged = metrics
+                .last_quorum_acked
+                .as_ref()
+                .is_some_and(|at| at.elapsed() < patience);
+            return if alone || acknowledged {
+                Health::Ok
+            } else {
+                Health::NoQuorum
+            };
+        }
+        let heard = self.leader_heard.load(Ordering::Relaxed);
+        if heard != 0 && now.saturating_since(Instant::from_nanos(heard)) < patience {
+            Health::Ok
+        } else {
+            Health::NoQuorum
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! From a plan to two running groups.
+//!
+//! ```text
+//!   thread "raft" (own tokio runtime, two workers)
+//!     serve          members' requests → seats
+//!     take part      found or join the control group
+//!     generations    the state group, one foundation after the other
+//!     proposals      ControlCommands of the node
+//!     publisher      session changes of the node, in batches
+//!   thread "raft-store"   all writes of the control group
+//! ```
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_state::{ControlCommand, ControlOutcome, ControlState, Incarnation};
+use runtime::{Clock, Shutdown, Subsystem};
+use tokio::sync::{oneshot, watch};
+
+use crate::changes::Hub;
+use crate::cluster::{Cluster, Control, StateGroup};
+use crate::config::config_of;
+use crate::error::StartError;
+use crate::generation::Generations;
+use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
+use crate::local::Local;
+use crate::membership::take_part_in_control;
+use crate::network::{Clients, Peers, Server, Tls, adopt, check_tls, serve};
+use crate::pending::Pending;
+use crate::plan::{ClusterPlan, Listen};
+use crate::propose::{Counter, Proposer, attend};
+use crate::publisher::publish;
+use crate::seat::{Running, Seat};
+use crate::store::{
+    Applied, DiskStore, Journal, LogStore, Machine, Observer, Recovered, StorageThread,
+    next_incarnation, open_or_replace,
+};
+
+/// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
+const WORKERS: usize = 2;
+/// For what runs to end, when it is asked to.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Starts both groups. They run on a thread and a runtime of their own, which `subsystem` watches and
+/// stops; when it returns, peers are served, but nothing need be agreed on yet.
+pub async fn start(
+    plan: ClusterPlan,
+    clock: Clock,
+    subsystem: &mut Subsystem,
+) -> Result<Cluster, StartError> {
+    let incarnation =
+        next_incarnation(&plan.data_dir, clock.unix_millis() / 1_000).map_err(|source| {
+            StartError::DataDir {
+                path: plan.data_dir.clone(),
+                source,
+            }
+        })?;
+    let local = Arc::new(Local::new(&plan, incarnation, clock)?);
+    let tls = plan.tls.as_ref().map(Tls::load).transpose()?;
+    if let Some(tls) = &tls {
+        check_tls(tls)?;
+    }
+    let listeners = bind(plan.listen)?;
+    let (store, recovered) = open_store(&plan.data_dir, &local)?;
+    let prepared = Prepared {
+        local,
+        tls,
+        listeners,
+        store,
+        recovered,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("raft-worker")
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)?;
+    let (ready, started) = oneshot::channel();
+    subsystem
+        .spawn_thread("raft", move |shutdown| {
+            runtime.block_on(run(prepared, ready, shutdown));
+            // Tasks of the consensus library that still wait for a peer must not hold up the process.
+            runtime.shutdown_background();
+        })
+        .map_err(StartError::Threads)?;
+    started.await.unwrap_or_else(|_| {
+        Err(StartError::Group {
+            group: GroupName::Control,
+            reason: "its thread ended".to_owned(),
+        })
+    })
+}
+
+fn bind(listen: Listen) -> Result<Vec<TcpListener>, StartError> {
+    match listen {
+        Listen::Bound(listeners) => Ok(listeners),
+        Listen::Addresses(addresses) => addresses
+            .into_iter()
+            .map(|address| {
+                TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })
+            })
+            .collect(),
+    }
+}
+
+/// Opens the control group's store. A damaged one is moved aside if the others can restore it.
+fn open_store(
+    data_dir: &Path,
+    local: &Local,
+) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
+    let path: PathBuf = data_dir.join("control");
+    let alone = local.members.len() == 1;
+    open_or_replace(&path, local.incarnation, alone)
+}
+
+/// What was done before the runtime was there.
+struct Prepared {
+    local: Arc<Local>,
+    tls: Option<Tls>,
+    listeners: Vec<TcpListener>,
+    store: DiskStore,
+    recovered: Recovered<ControlGroup>,
+}
+
+async fn run(
+    prepared: Prepared,
+    ready: oneshot::Sender<Result<Cluster, StartError>>,
+    mut shutdown: Shutdown,
+) {
+    let mut inner = Subsystem::default();
+    let seats = match assemble(prepared, &mut inner).await {
+        Ok(cluster) => {
+            let seats = (
+                Arc::clone(&cluster.control.seat),
+                Arc::clone(&cluster.state.seat),
+            );
+            // The caller may have given up waiting; then it also drops the subsystem.
+            let _unheard = ready.send(Ok(cluster));
+            seats
+        }
+        Err(error) => {
+            let _unheard = ready.send(Err(error));
+            return;
+        }
+    };
+    loop {
+        // Cancel safe: both branches only wait.
+        tokio::select! {
+            () = shutdown.requested() => break,
+            end = inner.first_end() => match end {
+                Some(end) => {
+                    if let Err(panic) = end.outcome {
+                        tracing::error!(part = end.name, %panic, "a part of agreement broke");
+                        break;
+                    }
+                }
+                None => break,
+            },
+        }
+    }
+    // First the consensus, so that the storage thread has no more to wait for, then the rest.
+    close(&seats.1).await;
+    close(&seats.0).await;
+    inner.stop(PATIENCE).await;
+}
+
+async fn close<G: Group>(seat: &Seat<G>) {
+    let running = seat.running();
+    seat.stop("this member is shutting down".to_owned());
+    if let Some(running) = running
+        && tokio::time::timeout(PATIENCE, running.raft.shutdown())
+            .await
+            .is_err()
+    {
+        tracing::warn!(group = %G::NAME, "the group did not end in time");
+    }
+}
+
+/// Publishes every change of the control group's state; the newest only.
+struct Agreed(watch::Sender<Arc<ControlState>>);
+
+impl Observer<ControlGroup> for Agreed {
+    fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
+        self.0.send_replace(Arc::new(state.clone()));
+    }
+
+    fn replaced(&self, state: &ControlState) {
+        self.0.send_replace(Arc::new(state.clone()));
+    }
+}
+
+async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
+    let Prepared {
+        local,
+        tls,
+        listeners,
+        store,
+        recovered,
+    } = prepared;
+    let peers = Peers::new(&local, tls.as_ref());
+    let control = Proposer {
+        local: Arc::clone(&local),
+        peers: peers.clone(),
+        seat: Arc::<Seat<ControlGroup>>::default(),
+    };
+    let state = Proposer {
+        local: Arc::clone(&local),
+        peers: peers.clone(),
+        seat: Arc::<Seat<MemoryGroup>>::default(),
+    };
+    let listeners = adopt(listeners)?;
+    let server = Server {
+        local: Arc::clone(&local),
+        control: Arc::clone(&control.seat),
+        state: Arc::clone(&state.seat),
+        secure: tls.is_some(),
+    };
+    let (publish_agreed, agreed) = watch::channel(Arc::default());
+    let journal = StorageThread::start(store, inner).map_err(StartError::Threads)?;
+    let running = start_control(&control, recovered, journal, Agreed(publish_agreed)).await?;
+    control.seat.set(Some(running.clone()));
+    let clients = control.clients(&running);
+    inner.spawn("serve", serve(server, listeners, tls, inner.shutdown()));
+    inner.spawn(
+        "take part",
+        take_part_in_control(Arc::clone(&local), peers, clients, running.clone()),
+    );
+    inner.spawn(
+        "end of control",
+        watch_end(Arc::clone(&control.seat), running),
+    );
+
+    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
+    let pending = Arc::new(Pending::new(local.limits.pending));
+    let generations = Generations {
+        control: control.clone(),
+        state: state.clone(),
+        agreed: agreed.clone(),
+        hub: Arc::clone(&hub),
+        pending: Arc::clone(&pending),
+    };
+    let (counter, tickets) = Counter::new();
+    inner.spawn("generations", generations.run());
+    inner.spawn(
+        "proposals",
+        attend(control.clone(), tickets, inner.shutdown()),
+    );
+    inner.spawn("publisher", publish(state.clone(), Arc::clone(&pending)));
+    Ok(Cluster {
+        control: Control {
+            local: Arc::clone(&local),
+            seat: control.seat,
+            agreed,
+            counter,
+        },
+        state: StateGroup {
+            local,
+            seat: state.seat,
+            hub,
+            pending,
+        },
+    })
+}
+
+async fn start_control(
+    control: &Proposer<ControlGroup>,
+    mut recovered: Recovered<ControlGroup>,
+    journal: Journal,
+    observer: Agreed,
+) -> Result<Running<ControlGroup>, StartError> {
+    let local = &control.local;
+    let failed = |reason: String| StartError::Group {
+        group: GroupName::Control,
+        reason,
+    };
+    let id = MemberId {
+        node: local.me.id,
+        incarnation: recovered.founded.unwrap_or(local.incarnation),
+    };
+    let config = config_of(ControlGroup::NAME, local).map_err(|error| failed(error.to_string()))?;
+    let machine = Machine::new(
+        recovered.snapshot.take(),
+        Arc::<Applied<ControlGroup>>::default(),
+        Arc::new(observer),
+        journal.clone(),
+    );
+    let clients = Clients {
+        local: Arc::clone(local),
+        peers: control.peers.clone(),
+        id,
+        generation: 0,
+    };
+    let log = LogStore::durable(recovered, journal);
+    let raft = openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log, machine)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    raft.runtime_config().elect(!local.is_witness());
+    Ok(Running {
+        raft,
+        id,
+        generation: 0,
+    })
+}
+
+/// Tells everybody when the control group has ended here: its disk has failed it.
+async fn watch_end(seat: Arc<Seat<ControlGroup>>, running: Running<ControlGroup>) {
+    let reason = running.ended().await;
+    if seat.stopped().is_none() {
+        tracing::error!(%reason, "the control group ended here");
+        seat.stop(reason);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the storage thread asks of a key-value store, and how the keys look.
+//!
+//! One tree a group, with the kind in the first byte of the key: then one batch is one atomic write,
+//! whatever it touches.
+
+use std::path::PathBuf;
+
+/// Why the store did not do what it was asked. Once it has failed to write, it writes no more.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk has no room left. Nothing was written.
+    #[error("no room for the store {path}: {free_bytes} bytes are free, {needed_bytes} are needed")]
+    NoSpace {
+        /// The store.
+        path: PathBuf,
+        /// What is left.
+        free_bytes: u64,
+        /// What must be left.
+        needed_bytes: u64,
+    },
+    /// The store can be opened but its content is damaged, or it has forgotten what it had confirmed.
+    #[error("the store {path} is damaged: {reason}")]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another process has the store open.
+    #[error("the store {path} is in use by another process")]
+    InUse {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("the store {path} cannot be used")]
+    Io {
+        /// The store.
+        path: PathBuf,
+        /// What it says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Place of a value. Numbers are big-endian, so that the order of keys is the order of entries.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Key {
+    /// A log entry by its index.
+    Entry(u64),
+    /// The vote.
+    Vote,
+    /// The last log id that was committed, as far as noted.
+    Committed,
+    /// The last log id that was removed from the front.
+    Purged,
+    /// The snapshot with its description.
+    Snapshot,
+    /// The incarnation under which this store began: the member that it belongs to.
+    Founded,
+}
+
+impl Key {
+    /// First byte of all entries' keys.
+    pub(crate) const ENTRIES: u8 = b'l';
+
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Entry(index) => {
+                let mut key = vec![Self::ENTRIES];
+                key.extend_from_slice(&index.to_be_bytes());
+                key
+            }
+            Self::Vote => b"vote".to_vec(),
+            Self::Committed => b"committed".to_vec(),
+            Self::Purged => b"purged".to_vec(),
+            Self::Snapshot => b"snapshot".to_vec(),
+            Self::Founded => b"founded".to_vec(),
+        }
+    }
+
+    /// The index in an entry's key.
+    pub(crate) fn entry_index(key: &[u8]) -> Option<u64> {
+        let (&Self::ENTRIES, index) = key.split_first()? else {
+            return None;
+        };
+        Some(u64::from_be_bytes(index.try_into().ok()?))
+    }
+}
+
+/// One change of the store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    Put(Key, Vec<u8>),
+    Delete(Key),
+}
+
+impl Change {
+    /// Roughly what it needs on the disk.
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Put(_, value) => value.len() + 16,
+            Self::Delete(_) => 16,
+        }
+    }
+}
+
+/// A key-value store that one thread owns.
+pub(crate) trait KvStore: Send + 'static {
+    /// Makes all `changes` or none. They need not be on the disk yet.
+    fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+    /// Returns when everything written before is on the disk.
+    fn sync(&mut self) -> Result<(), StoreError>;
+    /// One value.
+    fn get(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError>;
+    /// All entries with their index, ascending.
+    fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// An error that blames the content.
+    fn damaged(&self, reason: String) -> StoreError;
+}

@@ -1,0 +1,211 @@
+//! The state machine: applies what is committed, tells whoever watches, makes and takes snapshots.
+
+use std::io;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use openraft::entry::RaftEntry;
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot};
+use openraft::{EntryPayload, OptionalSend};
+use parking_lot::Mutex;
+
+use super::journal::Journal;
+use super::keyspace::{Change, Key};
+use super::log::{StoredSnapshot, encode_snapshot};
+use crate::group::{Group, LogId, SnapshotMeta, StoredMembership, Types};
+
+/// Hears of every change, in order, on the consensus's own thread: it must not wait.
+pub(crate) trait Observer<G: Group>: Send + Sync + 'static {
+    /// `command` was applied and made `state`.
+    fn applied(&self, state: &G::State, command: &G::Command, outcome: &G::Outcome);
+    /// A snapshot took the place of everything.
+    fn replaced(&self, state: &G::State);
+}
+
+/// What has been applied so far; shared with those who look at it.
+#[derive(Debug)]
+pub(crate) struct Applied<G: Group> {
+    state: Mutex<G::State>,
+}
+
+impl<G: Group> Default for Applied<G> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl<G: Group> Applied<G> {
+    /// The state now; a clone, which is cheap for both groups.
+    pub(crate) fn state(&self) -> G::State {
+        self.state.lock().clone()
+    }
+
+    /// The checksum of the state now.
+    pub(crate) fn checksum(&self) -> raft_state::Checksum {
+        G::checksum(&self.state.lock())
+    }
+
+    /// Asks something of the state without cloning it.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&G::State) -> T) -> T {
+        question(&self.state.lock())
+    }
+}
+
+/// The consensus library's state machine for `G`.
+pub(crate) struct Machine<G: Group> {
+    applied: Arc<Applied<G>>,
+    observer: Arc<dyn Observer<G>>,
+    journal: Journal,
+    last: Option<LogId<G>>,
+    membership: StoredMembership<G>,
+    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+}
+
+impl<G: Group> Machine<G> {
+    /// Begins with `snapshot`, or with nothing.
+    pub(crate) fn new(
+        snapshot: Option<StoredSnapshot<G>>,
+        applied: Arc<Applied<G>>,
+        observer: Arc<dyn Observer<G>>,
+        journal: Journal,
+    ) -> Self {
+        let (last, membership) = snapshot
+            .as_ref()
+            .map_or_else(Default::default, |(meta, _)| {
+                (meta.last_log_id, meta.last_membership.clone())
+            });
+        let state = snapshot
+            .as_ref()
+            .map_or_else(G::State::default, |(_, state)| state.clone());
+        *applied.state.lock() = state.clone();
+        observer.replaced(&state);
+        Self {
+            applied,
+            observer,
+            journal,
+            last,
+            membership,
+            snapshot: Arc::new(Mutex::new(snapshot)),
+        }
+    }
+
+    fn apply_one(&mut self, entry: crate::group::Entry<G>) -> G::Outcome {
+        let log_id = entry.log_id();
+        self.last = Some(log_id);
+        match entry.payload {
+            EntryPayload::Blank => G::nothing(),
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::<G>::new(Some(log_id), membership);
+                G::nothing()
+            }
+            EntryPayload::Normal(command) => {
+                let mut state = self.applied.state.lock();
+                let outcome = G::apply(&mut state, &command);
+                self.observer.applied(&state, &command, &outcome);
+                outcome
+            }
+        }
+    }
+}
+
+impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
+    type SnapshotData = G::State;
+    type SnapshotBuilder = Builder<G>;
+
+    async fn applied_state(
+        &mut self,
+    ) -> Result<(Option<LogId<G>>, StoredMembership<G>), io::Error> {
+        Ok((self.last, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<Types<G>>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some(next) = entries.next().await {
+            let (entry, responder) = next?;
+            let outcome = self.apply_one(entry);
+            if let Some(responder) = responder {
+                responder.send(outcome);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder<G> {
+        Builder {
+            meta: SnapshotMeta::<G> {
+                last_log_id: self.last,
+                last_membership: self.membership.clone(),
+            },
+            state: self.applied.state(),
+            journal: self.journal.clone(),
+            snapshot: Arc::clone(&self.snapshot),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta<G>,
+        state: G::State,
+    ) -> Result<(), io::Error> {
+        keep::<G>(&self.journal, meta, &state).await?;
+        self.last = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        *self.snapshot.lock() = Some((meta.clone(), state.clone()));
+        let mut current = self.applied.state.lock();
+        *current = state;
+        self.observer.replaced(&current);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<Snapshot<CommittedLeader<G>, u64, (), G::State>>, io::Error> {
+        let snapshot = self.snapshot.lock();
+        Ok(snapshot.as_ref().map(|(meta, state)| Snapshot {
+            meta: meta.clone(),
+            snapshot: state.clone(),
+        }))
+    }
+}
+
+type CommittedLeader<G> = openraft::alias::CommittedLeaderIdOf<Types<G>>;
+
+/// A frozen state on its way to becoming the current snapshot.
+pub(crate) struct Builder<G: Group> {
+    meta: SnapshotMeta<G>,
+    state: G::State,
+    journal: Journal,
+    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+}
+
+impl<G: Group> RaftSnapshotBuilder<Types<G>> for Builder<G> {
+    type SnapshotData = G::State;
+
+    async fn build_snapshot(
+        &mut self,
+    ) -> Result<Snapshot<CommittedLeader<G>, u64, (), G::State>, io::Error> {
+        keep::<G>(&self.journal, &self.meta, &self.state).await?;
+        *self.snapshot.lock() = Some((self.meta.clone(), self.state.clone()));
+        Ok(Snapshot {
+            meta: self.meta.clone(),
+            snapshot: self.state.clone(),
+        })
+    }
+}
+
+/// Returns when the snapshot is on the disk, if it is to be there at all.
+async fn keep<G: Group>(
+    journal: &Journal,
+    meta: &SnapshotMeta<G>,
+    state: &G::State,
+) -> io::Result<()> {
+    if journal.is_none() {
+        return Ok(());
+    }
+    let bytes = encode_snapshot::<G>(meta, state)?;
+    journal.write(vec![Change::Put(Key::Snapshot, bytes)]).await
+}

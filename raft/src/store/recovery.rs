@@ -1,0 +1,86 @@
+//! Opening the durable store when all is well, and when it is not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use raft_state::Incarnation;
+
+use super::codec::encode;
+use super::keyspace::{Change, Key, KvStore, StoreError};
+use super::log::Recovered;
+use super::on_disk::DiskStore;
+use crate::error::StartError;
+use crate::group::ControlGroup;
+
+/// Opens the store in `path`; a new one belongs to the life `incarnation`.
+///
+/// A damaged store is moved aside, and this node joins the others as a new member. If it is `alone`,
+/// there is nobody who could restore the content: then nothing is touched, and the operator decides.
+pub(crate) fn open_or_replace(
+    path: &Path,
+    incarnation: Incarnation,
+    alone: bool,
+) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
+    match open(path, incarnation) {
+        Ok(opened) => Ok(opened),
+        Err(source @ StoreError::Damaged { .. }) if alone => Err(StartError::OnlyStoreDamaged {
+            path: path.to_owned(),
+            source,
+        }),
+        Err(error @ StoreError::Damaged { .. }) => {
+            let aside = free_name(path);
+            std::fs::rename(path, &aside).map_err(|source| StoreError::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+            tracing::error!(
+                %error,
+                kept = %aside.display(),
+                "the store was moved aside; this node joins the cluster again as a new member"
+            );
+            Ok(open(path, incarnation)?)
+        }
+        Err(
+            error @ (StoreError::NoSpace { .. } | StoreError::InUse { .. } | StoreError::Io { .. }),
+        ) => Err(error.into()),
+    }
+}
+
+fn open(
+    path: &Path,
+    incarnation: Incarnation,
+) -> Result<(DiskStore, Recovered<ControlGroup>), StoreError> {
+    let damaged = |reason: String| StoreError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    // sled meets some kinds of damage with a panic. Nothing of it is used after one.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let store = DiskStore::open(path)?;
+        let recovered = Recovered::read(&store)?;
+        Ok((store, recovered))
+    }));
+    let (mut store, mut recovered) =
+        opened.unwrap_or_else(|_| Err(damaged("its files contradict each other".to_owned())))?;
+    if recovered.founded.is_none() {
+        if !recovered.is_blank() {
+            return Err(damaged("it does not say whose it is".to_owned()));
+        }
+        let founded = encode(&incarnation).map_err(|error| damaged(error.to_string()))?;
+        store.write(&[Change::Put(Key::Founded, founded)])?;
+        store.sync()?;
+        recovered.founded = Some(incarnation);
+    }
+    Ok((store, recovered))
+}
+
+/// A name beside `path` that nothing has yet.
+fn free_name(path: &Path) -> PathBuf {
+    let mut name = path.with_extension("damaged");
+    let mut number = 1;
+    while name.exists() {
+        number += 1;
+        name = path.with_extension(format!("damaged-{number}"));
+    }
+    name
+}

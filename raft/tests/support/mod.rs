@@ -1,0 +1,270 @@
+//! A cluster on loopback whose members can be stopped, wiped, damaged and started again.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use raft::{
+    Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
+    StartError, Timing, TlsFiles,
+};
+use raft_state::ControlCommand;
+use runtime::{Clock, Subsystem};
+use types::flow_key::{Endpoint, FlowKey, Protocol};
+use types::{Epoch, Giid, Hop, Name, NodeId, Revision, SessionChange, SessionId, SessionRecord};
+
+/// Longer than anything that is waited for; only a failing test takes so long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits for a condition.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(DEADLINE, waiting).await.is_ok(),
+        "waited in vain for: {what}"
+    );
+}
+
+/// A configuration commit on `base`.
+pub fn set_config(base: u64, text: &str) -> ControlCommand {
+    ControlCommand::SetConfig {
+        base: Revision(base),
+        text: text.to_owned(),
+        author: "test".to_owned(),
+        at_unix_ms: 1,
+    }
+}
+
+/// A session in its `version`.
+pub fn put(id: u128, version: u32) -> SessionChange {
+    let inside = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 4000);
+    let outside = Endpoint::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 9)), 53);
+    let forward = FlowKey {
+        src: inside,
+        dst: outside,
+        protocol: Protocol::UDP,
+    };
+    SessionChange::Put(SessionRecord {
+        id: SessionId(id),
+        owner: NodeId(1),
+        epoch: Epoch(0x101),
+        version,
+        forward,
+        reverse: forward.reversed(),
+        ingress: Giid(1),
+        forward_hop: Hop {
+            interface: Giid(2),
+            neighbor: outside.ip,
+        },
+        reverse_hop: Hop {
+            interface: Giid(1),
+            neighbor: inside.ip,
+        },
+        service: Name::from("dns"),
+        tenant: None,
+        tcp: None,
+        established: true,
+        timeout_ms: 30_000,
+        opened_unix_ms: 0,
+    })
+}
+
+/// Members with their folders; some of them run.
+pub struct Lab {
+    cluster_id: String,
+    folder: tempfile::TempDir,
+    members: Vec<Member>,
+    /// Sockets of members that have not run yet.
+    listeners: BTreeMap<NodeId, TcpListener>,
+    running: BTreeMap<NodeId, (Subsystem, Cluster)>,
+    limits: Limits,
+    tls: BTreeMap<NodeId, TlsFiles>,
+}
+
+impl Lab {
+    pub fn pair_with_witness() -> Self {
+        Self::with(&[
+            (1, MemberKind::Node),
+            (2, MemberKind::Node),
+            (3, MemberKind::Witness),
+        ])
+    }
+
+    pub fn alone() -> Self {
+        Self::with(&[(1, MemberKind::Node)])
+    }
+
+    fn with(kinds: &[(u8, MemberKind)]) -> Self {
+        let mut members = Vec::new();
+        let mut listeners = BTreeMap::new();
+        for (id, kind) in kinds {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            members.push(Member {
+                id: NodeId(*id),
+                name: Name::from(format!("node-{id}")),
+                kind: *kind,
+                addresses: vec![listener.local_addr().unwrap()],
+            });
+            listeners.insert(NodeId(*id), listener);
+        }
+        Self {
+            cluster_id: "lab".to_owned(),
+            folder: tempfile::tempdir().unwrap(),
+            members,
+            listeners,
+            running: BTreeMap::new(),
+            limits: Limits::default(),
+            tls: BTreeMap::new(),
+        }
+    }
+
+    /// Another cluster whose plan names the sockets of this one's first member.
+    pub fn stranger_to(other: &Self) -> Self {
+        let mut stranger = Self::pair_with_witness();
+        stranger.cluster_id = "another".to_owned();
+        let (mine, theirs) = (&mut stranger.members, &other.members);
+        for place in [0, 2] {
+            mine[place].addresses = theirs[place].addresses.clone();
+        }
+        stranger
+    }
+
+    pub fn limit_pending(&mut self, pending: usize) {
+        self.limits.pending = pending;
+    }
+
+    /// Puts an address that nobody answers at before the one of every member.
+    pub fn with_a_dead_link(mut self) -> Self {
+        for member in &mut self.members {
+            // Bound and closed again: connections are refused there.
+            let dead = TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap();
+            member.addresses.insert(0, dead);
+        }
+        self
+    }
+
+    pub fn secure(&mut self, node: NodeId, files: TlsFiles) {
+        self.tls.insert(node, files);
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub async fn start_all(&mut self) {
+        let ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
+        for id in ids {
+            self.start(id).await;
+        }
+    }
+
+    pub async fn start(&mut self, id: NodeId) {
+        self.try_start(id).await.unwrap();
+    }
+
+    pub async fn try_start(&mut self, id: NodeId) -> Result<(), StartError> {
+        let listener = match self.listeners.remove(&id) {
+            Some(listener) => listener,
+            None => TcpListener::bind(self.address(id)).unwrap(),
+        };
+        let plan = ClusterPlan {
+            cluster_id: self.cluster_id.clone(),
+            me: id,
+            members: self.members.clone(),
+            listen: Listen::Bound(vec![listener]),
+            data_dir: self.data_dir(id),
+            tls: self.tls.get(&id).cloned(),
+            timing: Timing {
+                propose: Duration::from_secs(3),
+                ..Timing::default()
+            },
+            limits: self.limits,
+        };
+        let mut subsystem = Subsystem::default();
+        let cluster = raft::start(plan, Clock::start(), &mut subsystem).await?;
+        self.running.insert(id, (subsystem, cluster));
+        Ok(())
+    }
+
+    pub async fn stop(&mut self, id: NodeId) {
+        let (subsystem, cluster) = self.running.remove(&id).unwrap();
+        drop(cluster);
+        subsystem.stop(DEADLINE).await;
+    }
+
+    pub async fn stop_all(&mut self) {
+        let ids: Vec<_> = self.running.keys().copied().collect();
+        for id in ids {
+            self.stop(id).await;
+        }
+    }
+
+    pub fn cluster(&self, id: NodeId) -> &Cluster {
+        &self.running[&id].1
+    }
+
+    pub fn address(&self, id: NodeId) -> SocketAddr {
+        let member = self.members.iter().find(|member| member.id == id).unwrap();
+        *member.addresses.last().unwrap()
+    }
+
+    pub fn data_dir(&self, id: NodeId) -> PathBuf {
+        self.folder.path().join(id.to_string())
+    }
+
+    pub fn wipe(&self, id: NodeId) {
+        std::fs::remove_dir_all(self.data_dir(id)).unwrap();
+    }
+
+    /// Overwrites the middle of the store, as a bad disk or a careless hand does.
+    pub fn damage(&self, id: NodeId) {
+        let file = self.data_dir(id).join("control").join("db");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.fill(0x5a);
+        std::fs::write(&file, bytes).unwrap();
+    }
+
+    /// Everything in a member's folder.
+    pub fn bytes_on_disk(&self, id: NodeId) -> Vec<u8> {
+        fn collect(folder: &Path, into: &mut Vec<u8>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    collect(&path, into);
+                } else {
+                    into.extend(std::fs::read(path).unwrap());
+                }
+            }
+        }
+        let mut bytes = Vec::new();
+        collect(&self.data_dir(id), &mut bytes);
+        bytes
+    }
+
+    /// Waits until everybody who runs knows `ids` as the voters of both groups, led by somebody.
+    pub async fn all_voters(&self, ids: &[NodeId]) {
+        let complete = |status: &GroupStatus| {
+            status.health == Health::Ok
+                && status.leader.is_some()
+                && ids.iter().all(|id| {
+                    status
+                        .member(*id)
+                        .is_some_and(|member| member.role == MemberRole::Voter)
+                })
+        };
+        eventually("everybody votes in both groups", || {
+            self.running.values().all(|(_, cluster)| {
+                complete(&cluster.control.status()) && complete(&cluster.state.status())
+            })
+        })
+        .await;
+    }
+}
