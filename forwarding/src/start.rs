@@ -1,4 +1,4 @@
-//! Bringing the data plane up, and changing its plan while it runs.
+//! Bringing the data plane up.
 
 use std::io;
 use std::sync::Arc;
@@ -15,16 +15,17 @@ use crate::counters::{InterfaceCounters, WorkerCounters};
 use crate::device::{Device, DeviceError};
 use crate::driver::neighbor::{self, Listener, Message, NeighborActor, Progress};
 use crate::event::Event;
-use crate::handle::{Handle, Inner, Live, Stopped, WorkerHandle};
+use crate::handle::{Handle, Inner, Live, WorkerHandle};
 use crate::io::{Peer, WorkerIo};
-use crate::plan::{InterfacePlan, Plan, PortIndex, Topology};
-use crate::port::{Fanout, Port, RxBatch};
-use crate::ports::{Devices, HostDevices, PortChange, WorkerPort, accepted_macs};
+use crate::opening::{new_counters, open_port, open_senders, prepare_all};
+use crate::plan::{Plan, Topology};
+use crate::port::{Port, RxBatch};
+use crate::ports::{Devices, HostDevices, WorkerPort};
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::steering::ShardIndex;
 use crate::waker::Waker;
-use crate::worker::{COMMANDS, Command, HAND_OVERS, Timers, Worker};
+use crate::worker::{COMMANDS, HAND_OVERS, Timers, Worker};
 
 /// Why the data plane did not come up, or did not take a new plan.
 #[derive(Debug, thiserror::Error)]
@@ -53,25 +54,6 @@ pub enum StartError {
     /// The system gave no thread or descriptor.
     #[error("a session processor could not be started")]
     Thread(#[source] io::Error),
-}
-
-/// Why a running data plane did not take a new plan. It goes on with the old one.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconfigureError {
-    /// The number of processors is fixed while the process lives.
-    #[error("{running} session processors are running, {wanted} are wanted: restart the node")]
-    Workers {
-        /// Now.
-        running: usize,
-        /// In the new plan.
-        wanted: usize,
-    },
-    /// An interface could not be brought up.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// There is nobody left to take it.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
 }
 
 /// Starts the data plane on this host's devices, on standby until `gate` opens.
@@ -147,63 +129,6 @@ pub fn start_on(
         }),
         reconfiguring: Mutex::new(()),
     })))
-}
-
-impl Handle {
-    /// Puts a new plan in force: policy, FIB, addresses, interfaces. Sessions stay. Ports of devices that
-    /// both plans name stay open, so no frame is lost on them; a frame that is being handed from one
-    /// worker to another at that moment may be.
-    pub async fn reconfigure(&self, plan: Plan) -> Result<(), ReconfigureError> {
-        let inner = &self.0;
-        let _one_at_a_time = inner.reconfiguring.lock().await;
-        if plan.workers != inner.workers.len() {
-            return Err(ReconfigureError::Workers {
-                running: inner.workers.len(),
-                wanted: plan.workers,
-            });
-        }
-        let old = inner.live.load_full();
-        let found = prepare_all(inner.devices.as_ref(), &plan)?;
-        let macs: Vec<MacAddr> = found.iter().map(|device| device.mac).collect();
-        let topology = Arc::new(Topology::new(plan, &macs));
-        let update = Update {
-            devices: inner.devices.as_ref(),
-            old: &old,
-            topology: &topology,
-            found: &found,
-        };
-        let counters = update.counters(inner.workers.len());
-        let mut changes = Vec::new();
-        for worker in 0..inner.workers.len() {
-            changes.push(update.ports(worker, &counters)?);
-        }
-        let senders = open_senders(inner.devices.as_ref(), &topology, &found)?;
-        self.serve_addresses(&topology);
-        for (worker, ports) in inner.workers.iter().zip(changes) {
-            let topology = Arc::clone(&topology);
-            worker
-                .send(Command::Reconfigure { topology, ports })
-                .await?;
-        }
-        let message = Message::Reconfigure {
-            topology: Arc::clone(&topology),
-            senders,
-        };
-        inner.neighbors.send(message).await.map_err(|_| Stopped)?;
-        inner.live.store(Arc::new(Live {
-            topology,
-            devices: found,
-            counters,
-        }));
-        Ok(())
-    }
-
-    fn serve_addresses(&self, topology: &Topology) {
-        let addresses: Vec<_> = topology.translated_addresses().collect();
-        let mut nat = self.0.shared.nat.lock();
-        nat.set_addresses(&addresses);
-        self.0.shared.steering.set_directory(nat.directory());
-    }
 }
 
 /// What all parts are made from.
@@ -309,134 +234,11 @@ impl Assembly<'_> {
     }
 }
 
-/// From one plan to the next.
-struct Update<'a> {
-    devices: &'a dyn Devices,
-    old: &'a Live,
-    topology: &'a Topology,
-    found: &'a [Device],
-}
-
-impl Update<'_> {
-    /// Where the device of an interface stood in the old plan.
-    fn kept(&self, plan: &InterfacePlan, device: Device) -> Option<PortIndex> {
-        let old = self.old.topology.interfaces.iter().zip(&self.old.devices);
-        let same_port = self.old.topology.plan.port == self.topology.plan.port;
-        old.filter(|_| same_port)
-            .find(|(interface, found)| interface.plan.device == plan.device && **found == device)
-            .map(|(interface, _)| interface.port)
-    }
-
-    /// Counters go on where the port does.
-    fn counters(&self, workers: usize) -> Vec<Vec<Arc<InterfaceCounters>>> {
-        let interfaces = self.topology.interfaces.iter().zip(self.found);
-        interfaces
-            .map(|(interface, device)| {
-                self.kept(&interface.plan, *device)
-                    .and_then(|PortIndex(old)| self.old.counters.get(old).cloned())
-                    .unwrap_or_else(|| new_counters(workers))
-            })
-            .collect()
-    }
-
-    fn ports(
-        &self,
-        worker: usize,
-        counters: &[Vec<Arc<InterfaceCounters>>],
-    ) -> Result<Vec<PortChange>, StartError> {
-        let interfaces = self
-            .topology
-            .interfaces
-            .iter()
-            .zip(self.found)
-            .zip(counters);
-        interfaces
-            .map(|((interface, device), counters)| {
-                let plan = &interface.plan;
-                if let Some(old) = self.kept(plan, *device) {
-                    let accept = accepted_macs(plan);
-                    return Ok(PortChange::Keep { old, accept });
-                }
-                let whole = &self.topology.plan;
-                open_port(self.devices, whole, plan, *device, counters.get(worker))
-                    .map(PortChange::Open)
-            })
-            .collect()
-    }
-}
-
-fn prepare_all(devices: &dyn Devices, plan: &Plan) -> Result<Vec<Device>, StartError> {
-    let prepare = |interface: &InterfacePlan| {
-        devices
-            .prepare(interface)
-            .map_err(|cause| StartError::Device {
-                interface: interface.name.to_string(),
-                cause,
-            })
-    };
-    plan.interfaces.iter().map(prepare).collect()
-}
-
 fn new_shared(topology: &Topology) -> Shared {
     let plan = &topology.plan;
     let addresses: Vec<_> = topology.translated_addresses().collect();
     let settings = ::nat::Settings::with_seed(plan.seed);
     Shared::new(Nat::new(settings, &addresses), plan.seed, plan.workers)
-}
-
-fn new_counters(workers: usize) -> Vec<Arc<InterfaceCounters>> {
-    (0..workers).map(|_| Arc::default()).collect()
-}
-
-fn open_port(
-    devices: &dyn Devices,
-    plan: &Plan,
-    interface: &InterfacePlan,
-    device: Device,
-    counters: Option<&Arc<InterfaceCounters>>,
-) -> Result<WorkerPort, StartError> {
-    let failed = |cause| StartError::Port {
-        device: interface.device.clone(),
-        cause,
-    };
-    let fanout = (plan.workers > 1).then(|| fanout(device));
-    let mut port = devices
-        .open(interface, device, plan.port, fanout)
-        .map_err(failed)?;
-    for mac in accepted_macs(interface) {
-        port.accept(mac).map_err(failed)?;
-    }
-    Ok(WorkerPort {
-        port,
-        counters: counters.cloned().unwrap_or_default(),
-    })
-}
-
-fn open_senders(
-    devices: &dyn Devices,
-    topology: &Topology,
-    found: &[Device],
-) -> Result<Vec<Box<dyn Port>>, StartError> {
-    let interfaces = topology.interfaces.iter().zip(found);
-    interfaces
-        .map(|(interface, device)| {
-            let opened = devices.open_sender(&interface.plan, *device);
-            opened.map_err(|cause| StartError::Port {
-                device: interface.plan.device.clone(),
-                cause,
-            })
-        })
-        .collect()
-}
-
-/// Fan-out groups are numbered per network namespace: process and device make a number that no other
-/// process of ours takes for the same device.
-fn fanout(device: Device) -> Fanout {
-    let process = std::process::id().wrapping_mul(31);
-    let number = process.wrapping_add(device.ifindex.wrapping_mul(7919)) & 0xffff;
-    Fanout {
-        group: u16::try_from(number).unwrap_or_default(),
-    }
 }
 
 fn listener(worker: &WorkerHandle) -> Listener {

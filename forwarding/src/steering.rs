@@ -54,11 +54,16 @@ impl Steering {
         }
         let inside = match arrival {
             Arrival::Inside => None,
-            Arrival::Outside => self.directory.load().inside_of(key.protocol, key.dst),
+            Arrival::Outside => self.inside_of(key),
         };
         let inside = inside.unwrap_or(key.dst);
         let hash = |endpoint: Endpoint| self.hasher.hash_one((endpoint, key.protocol));
         self.reduce(hash(key.src).wrapping_add(hash(inside)))
+    }
+
+    /// Who is behind the destination of `key`, an outside endpoint.
+    pub fn inside_of(&self, key: &FlowKey) -> Option<Endpoint> {
+        self.directory.load().inside_of(key.protocol, key.dst)
     }
 
     /// The home of a datagram's fragments, which say nothing of ports.

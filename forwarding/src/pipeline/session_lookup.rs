@@ -2,7 +2,7 @@
 
 use session::Segment;
 use session::table::Hit;
-use types::{Direction, DropReason, FlowKey, Giid};
+use types::{Direction, DropReason, FlowKey, Giid, Protocol};
 use wire::{IpPacket, Payload};
 
 use super::{Outcome, Packet, Pipeline};
@@ -30,11 +30,20 @@ impl<O: Outbox> Pipeline<'_, O> {
                 hit
             }
             None => match self.env.topology.own(packet.ip.dst) {
-                Some(own) => return self.local(interface, packet, own),
-                None => self.open(interface, packet, key, segment)?,
+                Some(own) if !self.has_inside(interface, key) => {
+                    return self.local(interface, packet, own);
+                }
+                Some(_) | None => self.open(interface, packet, key, segment)?,
             },
         };
         self.forward(packet, hit, segment)
+    }
+
+    /// Whether an inside asks for the outside endpoint of another inside (RFC 4787 REQ-9).
+    fn has_inside(&self, interface: &Interface, key: &FlowKey) -> bool {
+        !interface.plan.source_nat
+            && matches!(key.protocol, Protocol::TCP | Protocol::UDP)
+            && self.env.shared.steering.inside_of(key).is_some()
     }
 
     /// A session's packets come from where it was opened, or to where it was opened: whoever sends

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use parking_lot::Mutex;
 use types::MacAddr;
 
@@ -14,8 +15,12 @@ use super::{Flushed, Offload, Port, RxBatch, TxQueue, VnetHeader};
 const DEPTH: usize = 4096;
 
 /// The test's end of a fake port. The lock is not on any real packet's path.
-#[derive(Clone, Default)]
-pub struct FakeWire(Arc<Mutex<Ends>>);
+#[derive(Clone)]
+pub struct FakeWire {
+    ends: Arc<Mutex<Ends>>,
+    /// Readable while frames wait, as a socket is.
+    readable: Arc<EventFd>,
+}
 
 #[derive(Default)]
 struct Ends {
@@ -25,24 +30,35 @@ struct Ends {
 }
 
 impl FakeWire {
+    /// A wire with nothing on it.
+    pub fn new() -> io::Result<Self> {
+        let readable = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        Ok(Self {
+            ends: Arc::default(),
+            readable: Arc::new(readable),
+        })
+    }
+
     /// Lets `frame` arrive at the port; `false` when too many wait.
     pub fn send(&self, frame: Vec<u8>) -> bool {
-        let mut ends = self.0.lock();
+        let mut ends = self.ends.lock();
         let room = ends.towards_port.len() < DEPTH;
         if room {
             ends.towards_port.push_back(frame);
+            // Fails only when it is readable already.
+            let _readable = self.readable.write(1);
         }
         room
     }
 
     /// What the port has sent since the last call.
     pub fn take(&self) -> Vec<Vec<u8>> {
-        self.0.lock().from_port.drain(..).collect()
+        self.ends.lock().from_port.drain(..).collect()
     }
 
     /// The addresses the port was told to accept.
     pub fn accepted(&self) -> Vec<MacAddr> {
-        self.0.lock().accepted.clone()
+        self.ends.lock().accepted.clone()
     }
 
     /// A port at the other end.
@@ -63,13 +79,15 @@ pub struct FakePort {
 impl Port for FakePort {
     fn receive(&mut self, batch: &mut RxBatch) -> io::Result<()> {
         batch.clear();
-        let mut ends = self.wire.0.lock();
+        let mut ends = self.wire.ends.lock();
         while let Some(frame) = ends.towards_port.pop_front() {
             if !batch.push(&frame, Offload::None) {
                 ends.towards_port.push_front(frame);
-                break;
+                return Ok(());
             }
         }
+        // Fails only when nothing had been sent.
+        let _empty = self.wire.readable.read();
         Ok(())
     }
 
@@ -86,11 +104,11 @@ impl Port for FakePort {
     }
 
     fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        None
+        Some(self.wire.readable.as_fd())
     }
 
     fn accept(&mut self, mac: MacAddr) -> io::Result<()> {
-        self.wire.0.lock().accepted.push(mac);
+        self.wire.ends.lock().accepted.push(mac);
         Ok(())
     }
 
@@ -101,7 +119,7 @@ impl Port for FakePort {
 
 impl FakePort {
     fn transmit(&mut self) {
-        let mut ends = self.wire.0.lock();
+        let mut ends = self.wire.ends.lock();
         let room = DEPTH.saturating_sub(ends.from_port.len());
         let taken = self.queue.len().min(room);
         for frame in self.queue.frames(0).take(taken) {
