@@ -3,7 +3,6 @@
 //! Each prefix carries one flat list of candidates: its own services and those of every wider prefix,
 //! in the order in which they are to be tried. So a lookup is one longest match and one walk.
 
-use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -87,11 +86,7 @@ fn own_candidates(inputs: &[ServiceInput]) -> JointPrefixMap<IpNet, Vec<Candidat
     for list in own.iter_mut().map(|(_, list)| list) {
         list.sort_by_key(|candidate| {
             let transport = candidate.transport.as_ref();
-            (
-                transport.is_none(),
-                transport.map_or(Reverse(0), |_| Reverse(1)),
-                transport.map_or(u16::MAX, Transport::width),
-            )
+            (transport.is_none(), transport.map_or(0, Transport::width))
         });
     }
     own
