@@ -25,11 +25,13 @@ use crate::handle::Orders;
 use crate::member::{self, Member};
 use crate::monitor::Monitor;
 use crate::plan::{GroupPlan, StartError};
-use crate::socket::run_in_real_time;
+use crate::socket::{run_in_real_time, run_in_short_slices};
 use crate::status::{GroupStatus, Scheduling};
 
 /// Above other real-time programs of a usual system, below the kernel's own threads.
 const FIFO_PRIORITY: i32 = 50;
+/// The kernel's lower limit; a step takes less.
+const SHORT_SLICE: Duration = Duration::from_micros(100);
 /// Lateness is reported at most this often.
 const LATENESS_EVERY: Duration = Duration::from_secs(1);
 /// Frames that one socket may hand over before the others have their turn.
@@ -136,12 +138,7 @@ impl Driver {
 
     /// The thread's body.
     pub(crate) fn run(mut self, shutdown: &Shutdown) {
-        self.scheduling = match run_in_real_time(FIFO_PRIORITY) {
-            Ok(()) => Scheduling::Fifo(FIFO_PRIORITY),
-            Err(error) => Scheduling::Normal {
-                refusal: error.to_string(),
-            },
-        };
+        self.scheduling = schedule();
         // The default slack of ordinary threads, 50 µs, adds up; a refusal costs only those.
         let _slack_stays = nix::sys::prctl::set_timerslack(1);
         let now = self.outputs.clock.now();
@@ -328,6 +325,18 @@ impl Driver {
         let claim = self.group.claim(self.peer.is_some(), now);
         let sources: Vec<IpAddr> = self.members.iter().map(Member::source).collect();
         self.links.send(claim, sources, now);
+    }
+}
+
+/// The best that the kernel grants this thread.
+fn schedule() -> Scheduling {
+    let Err(error) = run_in_real_time(FIFO_PRIORITY) else {
+        return Scheduling::Fifo(FIFO_PRIORITY);
+    };
+    let refusal = error.to_string();
+    match run_in_short_slices(SHORT_SLICE) {
+        Ok(()) => Scheduling::ShortSlices { refusal },
+        Err(_) => Scheduling::Normal { refusal },
     }
 }
 

@@ -11,8 +11,12 @@ use vrrp_machine::PeerClaim;
 use crate::heartbeat::{Codec, Datagram};
 use crate::link::{LinkTracker, Taken};
 use crate::plan::{GroupPlan, LinkPlan, StartError};
-use crate::socket::HeartbeatPort;
+use crate::probe::Echo;
+use crate::socket::{EchoPort, HeartbeatPort};
 use crate::status::LinkStatus;
+
+/// ICMP packets that are read at a time.
+const BATCH: usize = 16;
 
 /// One link.
 #[derive(Debug)]
@@ -20,11 +24,23 @@ struct Link {
     plan: LinkPlan,
     port: HeartbeatPort,
     tracker: LinkTracker,
+    /// `None` where the kernel grants no raw socket: then a silent process is a dead one.
+    kernel: Option<Kernel>,
     sent: u64,
     send_errors: u64,
     undecoded: u64,
+    /// A refusal to be believed once everything that came before it has been read.
+    refusal_noted: bool,
     /// What others have been told.
     told_up: bool,
+}
+
+/// The way to the peer's kernel.
+#[derive(Debug)]
+struct Kernel {
+    port: EchoPort,
+    echo: Echo,
+    sequence: u16,
 }
 
 /// A link's change, for the report.
@@ -83,11 +99,13 @@ impl HaLinks {
                         local: link.local,
                         cause,
                     })?,
+                    kernel: Kernel::open(link, boot),
                     plan: link.clone(),
                     tracker: LinkTracker::new(boot),
                     sent: 0,
                     send_errors: 0,
                     undecoded: 0,
+                    refusal_noted: false,
                     told_up: false,
                 })
             })
@@ -138,10 +156,16 @@ impl HaLinks {
         let Some(link) = self.links.get_mut(place) else {
             return Next::Empty;
         };
+        link.hear_kernel(buffer);
         let length = match link.port.receive(buffer) {
             Ok(length) => length,
-            Err(error) => {
-                if error.kind() == io::ErrorKind::ConnectionRefused {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                link.refusal_noted = true;
+                return Next::Noted;
+            }
+            Err(_) => {
+                // The kernel hands a refusal over before the heartbeats that came first.
+                if std::mem::take(&mut link.refusal_noted) {
                     link.tracker.refused();
                 }
                 return Next::Empty;
@@ -199,6 +223,7 @@ impl HaLinks {
         let mut any = false;
         let mut changes = Vec::new();
         for link in &mut self.links {
+            link.ask_kernel_if_due(now);
             let up = link.tracker.check(now);
             any |= up;
             if up != link.told_up {
@@ -229,7 +254,11 @@ impl HaLinks {
 
     /// What to poll.
     pub(crate) fn readable(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.links.iter().filter_map(|link| link.port.readable())
+        self.links.iter().flat_map(|link| {
+            let kernel = link.kernel.as_ref();
+            let echoes = kernel.and_then(|kernel| kernel.port.readable());
+            link.port.readable().into_iter().chain(echoes)
+        })
     }
 
     pub(crate) fn status(&self) -> Vec<LinkStatus> {
@@ -252,7 +281,50 @@ impl HaLinks {
     }
 }
 
+impl Kernel {
+    fn open(link: &LinkPlan, boot: u64) -> Option<Self> {
+        match EchoPort::open(link.local, link.remote, link.device.as_deref()) {
+            Ok(port) => Some(Self {
+                port,
+                echo: Echo::new(link.remote, u16::try_from(boot & 0xffff).unwrap_or(0)),
+                sequence: 0,
+            }),
+            Err(error) => {
+                tracing::warn!(link = %link.name, %error, "no echo over this HA link");
+                None
+            }
+        }
+    }
+}
+
 impl Link {
+    fn ask_kernel_if_due(&mut self, now: Instant) {
+        if let Some(kernel) = &mut self.kernel
+            && self.tracker.ask_at().is_some_and(|at| now >= at)
+        {
+            self.tracker.asked(now);
+            kernel.sequence = kernel.sequence.wrapping_add(1);
+            // A request that cannot be sent gets no answer, which is what it tells.
+            let _unsent = kernel.port.send(&kernel.echo.request(kernel.sequence));
+        }
+    }
+
+    /// Reads what the peer's kernel has sent; replies to older requests vouch for nothing.
+    fn hear_kernel(&mut self, buffer: &mut [u8]) {
+        let Some(kernel) = &self.kernel else {
+            return;
+        };
+        for _ in 0..BATCH {
+            let Ok(length) = kernel.port.receive(buffer) else {
+                return;
+            };
+            let packet = buffer.get(..length).unwrap_or(&[]);
+            if kernel.echo.is_reply(packet, kernel.sequence) {
+                self.tracker.vouch();
+            }
+        }
+    }
+
     /// A refusal that the kernel had noted for an earlier heartbeat comes back in place of sending
     /// this one, so that it is sent again once.
     fn send(&mut self, datagram: &[u8]) {

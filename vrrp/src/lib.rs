@@ -19,6 +19,7 @@ pub mod handle;
 pub mod heartbeat;
 pub mod link;
 pub mod plan;
+pub mod probe;
 pub mod status;
 
 mod driver;

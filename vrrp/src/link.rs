@@ -9,6 +9,11 @@ use crate::heartbeat::{Datagram, Echo};
 
 /// This many heartbeats in a row must be missing before the peer counts as silent on the link.
 pub const MISSED: u32 = 3;
+/// This many when the peer's kernel vouches for its process: with the skew that follows, no sooner
+/// than the adverts' own timer.
+pub const MISSED_VOUCHED: u32 = 6;
+/// After this many the peer's kernel is asked.
+const SUSPECT: u32 = 2;
 
 /// A heartbeat that is not taken: an old one again, or one of an earlier run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -43,6 +48,10 @@ pub struct LinkTracker {
     up: bool,
     /// Not silent before this moment, because our own thread was late.
     grace_until: Instant,
+    /// The peer's kernel has answered since the last heartbeat.
+    vouched: bool,
+    /// When the peer's kernel was asked last.
+    asked_at: Option<Instant>,
     rtt: Option<Duration>,
     received: u64,
     lost: u64,
@@ -57,6 +66,8 @@ impl LinkTracker {
             last: None,
             up: false,
             grace_until: Instant::START,
+            vouched: false,
+            asked_at: None,
             rtt: None,
             received: 0,
             lost: 0,
@@ -88,7 +99,11 @@ impl LinkTracker {
         }
         self.received += 1;
         self.up = true;
-        self.measure(datagram, now);
+        self.vouched = false;
+        self.asked_at = None;
+        if hears_us {
+            self.measure(datagram, now);
+        }
         self.last = Some(Last {
             boot: datagram.boot,
             sequence: datagram.sequence,
@@ -129,9 +144,29 @@ impl LinkTracker {
 
     /// When the peer will count as silent unless it is heard.
     pub fn silent_at(&self) -> Option<Instant> {
+        let missed = if self.vouched { MISSED_VOUCHED } else { MISSED };
         self.last
             .filter(|_| self.up)
-            .map(|last| (last.at + last.interval * MISSED).max(self.grace_until))
+            .map(|last| (last.at + last.interval * missed).max(self.grace_until))
+    }
+
+    /// When the peer's kernel should be asked whether it lives; each answerless interval again.
+    pub fn ask_at(&self) -> Option<Instant> {
+        let last = self.last.filter(|_| self.up && !self.vouched)?;
+        Some(match self.asked_at {
+            None => last.at + last.interval * SUSPECT,
+            Some(asked_at) => asked_at + last.interval,
+        })
+    }
+
+    /// The peer's kernel has been asked.
+    pub const fn asked(&mut self, now: Instant) {
+        self.asked_at = Some(now);
+    }
+
+    /// The peer's kernel has answered, and has not refused a heartbeat: its process exists.
+    pub const fn vouch(&mut self) {
+        self.vouched = true;
     }
 
     /// Whether the last heartbeat proved that the peer hears us, too.
@@ -302,6 +337,25 @@ mod tests {
         let given_back = link.echo(at(107)).unwrap();
         assert_eq!((given_back.boot, given_back.sent_at), (9, 1_000));
         assert_eq!(given_back.held, 2_000_000);
+    }
+
+    #[test]
+    fn a_process_that_its_kernel_vouches_for_is_late_and_not_dead() {
+        let mut link = LinkTracker::new(OWN);
+        link.take(&heartbeat(9, 1, None), at(100)).unwrap();
+        assert_eq!(link.ask_at(), Some(at(110)));
+        link.asked(at(110));
+        assert_eq!(link.ask_at(), Some(at(115)));
+        link.vouch();
+        assert_eq!(link.ask_at(), None);
+        assert!(link.check(at(129)));
+        assert!(!link.check(at(130)));
+        // It must vouch for each silence anew, and a refusal is stronger.
+        link.take(&heartbeat(9, 2, None), at(141)).unwrap();
+        assert_eq!(link.silent_at(), Some(at(156)));
+        link.vouch();
+        link.refused();
+        assert!(!link.check(at(142)));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
@@ -247,6 +248,70 @@ impl HeartbeatPort {
     }
 }
 
+/// A raw ICMP socket towards the other end of an HA link.
+#[derive(Debug)]
+pub(crate) struct EchoPort {
+    socket: Socket,
+    local: SockAddr,
+    remote: SockAddr,
+    connected: bool,
+}
+
+impl EchoPort {
+    pub(crate) fn open(
+        local: SocketAddr,
+        remote: SocketAddr,
+        device: Option<&str>,
+    ) -> io::Result<Self> {
+        let protocol = match local {
+            SocketAddr::V4(_) => Protocol::ICMPV4,
+            SocketAddr::V6(_) => Protocol::ICMPV6,
+        };
+        let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))?;
+        socket.set_nonblocking(true)?;
+        socket.set_priority(PRIORITY_CONTROL)?;
+        if let Some(device) = device {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
+        // Raw sockets of IPv6 refuse addresses with a port.
+        let without_port = |address: SocketAddr| {
+            let mut address = address;
+            address.set_port(0);
+            SockAddr::from(address)
+        };
+        Ok(Self {
+            socket,
+            local: without_port(local),
+            remote: without_port(remote),
+            connected: false,
+        })
+    }
+
+    /// Sends one request, from the link's own address and to its other end.
+    pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        if !self.connected {
+            self.socket.bind(&self.local)?;
+            self.socket.connect(&self.remote)?;
+            self.connected = true;
+        }
+        self.socket.send(message).map(drop)
+    }
+
+    /// The next ICMP packet of the peer; `WouldBlock` when there is none.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.connected {
+            receive(self.socket.as_fd(), buffer)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// What to poll; `None` while nothing would be read.
+    pub(crate) fn readable(&self) -> Option<BorrowedFd<'_>> {
+        self.connected.then(|| self.socket.as_fd())
+    }
+}
+
 /// Wakes us when any link of this network namespace changes.
 #[derive(Debug)]
 pub(crate) struct LinkEvents(OwnedFd);
@@ -326,4 +391,22 @@ pub(crate) fn run_in_real_time(priority: i32) -> io::Result<()> {
     // SAFETY: 0 is this thread, and the parameters live until the call returns.
     let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
     succeeded(result)
+}
+
+/// Asks for the shortest slices that an ordinary thread may have (Linux 6.12 and later): a thread
+/// that sleeps most of the time is then run almost as soon as it wakes, beside whatever computes.
+pub(crate) fn run_in_short_slices(slice: Duration) -> io::Result<()> {
+    let attributes = libc::sched_attr {
+        size: u32::try_from(size_of::<libc::sched_attr>()).unwrap_or(0),
+        sched_policy: u32::try_from(libc::SCHED_OTHER).unwrap_or(0),
+        sched_flags: 0,
+        sched_nice: 0,
+        sched_priority: 0,
+        sched_runtime: u64::try_from(slice.as_nanos()).unwrap_or(0),
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: 0 is this thread, and the attributes live until the call returns.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0_u32) };
+    succeeded(libc::c_int::try_from(result).unwrap_or(-1))
 }

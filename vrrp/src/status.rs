@@ -15,7 +15,12 @@ use crate::frame::Invalid;
 pub enum Scheduling {
     /// Real time, by this priority.
     Fifo(i32),
-    /// Like everybody else, because the kernel refused.
+    /// Like everybody else, but in the shortest slices, because the kernel refused real time.
+    ShortSlices {
+        /// What the kernel said.
+        refusal: String,
+    },
+    /// Like everybody else, because the kernel refused both.
     Normal {
         /// What the kernel said.
         refusal: String,

@@ -69,6 +69,8 @@ pub struct Group {
     peer: Peer,
     /// The highest epoch that anybody has claimed, as far as this node knows.
     highest: Epoch,
+    /// The epoch that this node claimed last.
+    claimed: Epoch,
     /// The end of the start hold.
     ready_at: Instant,
     /// When an Active router other than us was last heard, by advert or heartbeat.
@@ -95,6 +97,7 @@ impl Group {
             role: Role::Initialize,
             peer: Peer::new(plan.peer_sources.clone()),
             highest: plan.initial_epoch,
+            claimed: Epoch::NONE,
             ready_at: Instant::FAR_FUTURE,
             active_heard_at: None,
             plan,
@@ -384,7 +387,10 @@ impl Group {
         Action::Report(Report::Transition(Transition {
             from,
             to: self.state_name(),
-            epoch: self.highest,
+            epoch: match from {
+                StateName::Active => self.claimed,
+                StateName::Initialize | StateName::Backup | StateName::Fault => self.highest,
+            },
             cause,
             last_heard_at: self.active_heard_at,
             detected_at,

@@ -273,6 +273,12 @@ fn a_complete_split_heals_by_epoch_within_one_interval() {
     );
     assert_eq!(world.nodes[1].gate, Some(winner));
     assert_eq!(last_cause(&world, 0), Cause::HigherEpoch(winner));
+    let ended = world.transitions(0).last().unwrap().epoch;
+    assert_eq!(
+        ended.owner(),
+        Some(NodeId(1)),
+        "the report names the epoch that ended"
+    );
     let announced = world.nodes[1]
         .actions
         .iter()

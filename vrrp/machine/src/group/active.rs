@@ -118,6 +118,7 @@ impl Group {
     pub(super) fn raise_epoch(&mut self, from: Epoch) -> Vec<Action> {
         let to = self.highest.next_for(self.plan.node);
         self.highest = to;
+        self.claimed = to;
         self.role = Role::Active { epoch: to };
         vec![
             Action::OpenGate(to),

@@ -199,6 +199,7 @@ impl Group {
         let from = self.state_name();
         let epoch = self.highest.next_for(self.plan.node);
         self.highest = epoch;
+        self.claimed = epoch;
         self.role = Role::Active { epoch };
         let mut actions = vec![Action::OpenGate(epoch)];
         let (adverts, announcements): (Vec<_>, Vec<_>) = self
