@@ -231,19 +231,10 @@ impl World {
         self.active.release(&gone);
         for (id, idle_since) in self.model.values() {
             let idle = self.now - *idle_since;
+            let timeout = *timeouts.get(id).unwrap();
             let ended = gone.iter().any(|record| record.id == *id);
-            prop_assert!(
-                !ended || idle >= timeouts[id],
-                "{} ended after {:?}",
-                id,
-                idle
-            );
-            prop_assert!(
-                ended || idle < timeouts[id] + LATE,
-                "{} idle for {:?}",
-                id,
-                idle
-            );
+            prop_assert!(!ended || idle >= timeout, "{} ended after {:?}", id, idle);
+            prop_assert!(ended || idle < timeout + LATE, "{} idle for {:?}", id, idle);
         }
         self.model
             .retain(|_, (id, _)| gone.iter().all(|record| record.id != *id));
