@@ -50,8 +50,8 @@ pub struct LinkTracker {
     grace_until: Instant,
     /// The peer's kernel has answered since the last heartbeat.
     vouched: bool,
-    /// When the peer's kernel was asked last.
-    asked_at: Option<Instant>,
+    /// When the peer's kernel was asked in this silence, first and last.
+    asked: Option<(Instant, Instant)>,
     rtt: Option<Duration>,
     received: u64,
     lost: u64,
@@ -67,7 +67,7 @@ impl LinkTracker {
             up: false,
             grace_until: Instant::START,
             vouched: false,
-            asked_at: None,
+            asked: None,
             rtt: None,
             received: 0,
             lost: 0,
@@ -100,7 +100,7 @@ impl LinkTracker {
         self.received += 1;
         self.up = true;
         self.vouched = false;
-        self.asked_at = None;
+        self.asked = None;
         if hears_us {
             self.measure(datagram, now);
         }
@@ -145,23 +145,26 @@ impl LinkTracker {
     /// When the peer will count as silent unless it is heard.
     pub fn silent_at(&self) -> Option<Instant> {
         let missed = if self.vouched { MISSED_VOUCHED } else { MISSED };
-        self.last
-            .filter(|_| self.up)
-            .map(|last| (last.at + last.interval * missed).max(self.grace_until))
+        let last = self.last.filter(|_| self.up)?;
+        let silent_at = (last.at + last.interval * missed).max(self.grace_until);
+        // Whoever was asked gets the time to answer, even if we came late to ask.
+        let answered_by = self.asked.map(|(first, _)| first + last.interval);
+        Some(answered_by.map_or(silent_at, |at| at.max(silent_at)))
     }
 
     /// When the peer's kernel should be asked whether it lives; each answerless interval again.
     pub fn ask_at(&self) -> Option<Instant> {
         let last = self.last.filter(|_| self.up && !self.vouched)?;
-        Some(match self.asked_at {
+        Some(match self.asked {
             None => last.at + last.interval * SUSPECT,
-            Some(asked_at) => asked_at + last.interval,
+            Some((_, again)) => again + last.interval,
         })
     }
 
     /// The peer's kernel has been asked.
-    pub const fn asked(&mut self, now: Instant) {
-        self.asked_at = Some(now);
+    pub fn asked(&mut self, now: Instant) {
+        let first = self.asked.map_or(now, |(first, _)| first);
+        self.asked = Some((first, now));
     }
 
     /// The peer's kernel has answered, and has not refused a heartbeat: its process exists.
@@ -356,6 +359,16 @@ mod tests {
         link.vouch();
         link.refused();
         assert!(!link.check(at(142)));
+    }
+
+    #[test]
+    fn a_kernel_that_was_asked_late_gets_the_time_to_answer() {
+        let mut link = LinkTracker::new(OWN);
+        link.take(&heartbeat(9, 1, None), at(100)).unwrap();
+        link.asked(at(114));
+        assert!(link.check(at(118)));
+        link.asked(at(119));
+        assert!(!link.check(at(119)), "asking again buys no more time");
     }
 
     #[test]
