@@ -2,7 +2,7 @@
 //!
 //! A shard owns its sessions, fragment tracker and waiting frames; nobody else reads or writes them.
 //! Its worker calls [`Shard::begin`] once a batch, then [`Shard::process`] for each frame, then the
-//! timers of [`crate::upkeep`]. Effects leave through an [`Outbox`], time comes in by `begin`.
+//! timers of `upkeep`. Effects leave through an [`Outbox`], time comes in by `begin`.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

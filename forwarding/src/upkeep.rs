@@ -60,7 +60,7 @@ impl Shard {
         self.count_sessions();
     }
 
-    /// Offers this shard's changes to the cluster, at most [`CHANGES_A_BATCH`]. What `offer` gives
+    /// Offers this shard's changes to the cluster, at most 1024 at once. What `offer` gives
     /// back is kept as it is, and the sessions behind it stay marked and merge until it is taken.
     pub fn replicate(
         &mut self,
