@@ -9,16 +9,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::raft::HelloReply;
 use raft_state::{ClusterState, ControlCommand, ControlState, Lineage};
 use tokio::sync::watch;
-use types::Instant;
+use types::{Instant, NodeId};
 
 use crate::changes::Hub;
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
+use crate::local::Local;
 use crate::membership::{QUESTION, found};
 use crate::network::{hello, join};
 use crate::pending::Pending;
+use crate::plan::MemberKind;
 use crate::propose::Proposer;
 use crate::seat::Running;
 use crate::status::Health;
@@ -55,13 +58,14 @@ impl Generations {
         loop {
             let lineage = self.agreed.borrow_and_update().lineage();
             let Some(lineage) = lineage else {
-                self.propose_if_due(None, lacking_since, Duration::ZERO)
-                    .await;
+                let lacking = self.now() - lacking_since;
+                self.propose_if_due(None, false, lacking).await;
                 self.news().await;
                 continue;
             };
             match self.take_part(lineage, &mut carried).await {
                 End::Succeeded => lacking_since = self.now(),
+                End::Failed(_) if self.state.seat.stopped().is_some() => return,
                 End::Failed(reason) => {
                     tracing::error!(%reason, "the state group ended here");
                     self.state.seat.stop(reason);
@@ -104,9 +108,6 @@ impl Generations {
             if self.agreed.borrow_and_update().lineage() != Some(lineage) {
                 break End::Succeeded;
             }
-            if let Some(reason) = running.fatal() {
-                break End::Failed(reason);
-            }
             if !running.is_voter() {
                 join(&self.state.clients(&running), &running, JOIN).await;
             } else if !told {
@@ -116,12 +117,14 @@ impl Generations {
             if self.state_health() == Health::Ok {
                 lacking_since = self.now();
             } else {
-                // Those who have been part of it hold its content and go first.
-                let patience = self.state.local.timing.reform * if told { 1 } else { 2 };
-                self.propose_if_due(Some(lineage), lacking_since, patience)
-                    .await;
+                let lacking = self.now() - lacking_since;
+                self.propose_if_due(Some(lineage), told, lacking).await;
             }
-            self.news().await;
+            // Cancel safe: both only wait.
+            tokio::select! {
+                reason = running.ended() => break End::Failed(reason),
+                () = self.news() => {}
+            }
         };
         self.state.seat.set(None);
         carried.absorb(&self.hub.applied().state());
@@ -194,19 +197,17 @@ impl Generations {
         self.state.seat.health(self.now(), patience)
     }
 
-    /// Proposes the next generation if the group has lacked a quorum for `patience` and nobody who can
-    /// be asked says otherwise.
-    async fn propose_if_due(&self, current: Option<Lineage>, since: Instant, patience: Duration) {
+    /// Proposes the next generation if the running one has lacked a quorum for long enough, and nobody
+    /// who can be asked says otherwise.
+    async fn propose_if_due(&self, current: Option<Lineage>, was_voter: bool, lacking: Duration) {
         let local = &self.state.local;
-        if local.is_witness() || self.now() - since < patience {
+        // A short lack is an election; before the first generation there is nothing to wait for.
+        if local.is_witness() || (current.is_some() && lacking < QUESTION) {
             return;
         }
         let answers = hello(local, &self.state.peers, QUESTION).await;
         let generation = current.map_or(0, |current| current.generation);
-        if answers
-            .iter()
-            .any(|answer| answer.state_healthy || answer.generation > generation)
-        {
+        if !is_due(local, &answers, generation, was_voter, lacking) {
             return;
         }
         let command = ControlCommand::FormState {
@@ -218,5 +219,94 @@ impl Generations {
         if let Err(error) = self.control.propose(&command).await {
             tracing::debug!(%error, "no new generation of the state group yet");
         }
+    }
+}
+
+/// Whether this node may begin a new generation after `generation`, given what the others say.
+fn is_due(
+    local: &Local,
+    answers: &[HelloReply],
+    generation: u64,
+    was_voter: bool,
+    lacking: Duration,
+) -> bool {
+    if answers
+        .iter()
+        .any(|answer| answer.state_healthy || answer.generation > generation)
+    {
+        return false;
+    }
+    let reform = local.timing.reform;
+    if was_voter {
+        // It holds the content of the old generation.
+        return lacking >= reform;
+    }
+    let others: Vec<NodeId> = local
+        .members
+        .iter()
+        .filter(|member| member.kind == MemberKind::Node && member.id != local.me.id)
+        .map(|member| member.id)
+        .collect();
+    let answer_of = |node: &NodeId| {
+        answers
+            .iter()
+            .find(|answer| answer.node == u32::from(node.0))
+    };
+    let nobody_holds_it = others
+        .iter()
+        .all(|node| answer_of(node).is_some_and(|answer| !answer.state_voter));
+    if nobody_holds_it {
+        // Everybody has just been started. The lowest goes first, the others if it does not.
+        return local.founder() == Some(local.me.id) || lacking >= reform;
+    }
+    // Somebody may hold it and go first; or it is out of reach, and must have its chance to return.
+    lacking >= 2 * reform
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::tests::pair_with_witness;
+
+    const SHORT: Duration = Duration::from_millis(500);
+
+    fn says(node: u32, generation: u64, healthy: bool, voter: bool) -> HelloReply {
+        HelloReply {
+            cluster_id: "lab".to_owned(),
+            node,
+            control_formed: true,
+            generation,
+            state_healthy: healthy,
+            state_voter: voter,
+        }
+    }
+
+    #[test]
+    fn nobody_founds_beside_a_generation_that_somebody_says_is_well() {
+        let local = pair_with_witness(NodeId(2));
+        let long = 10 * local.timing.reform;
+        assert!(!is_due(&local, &[says(3, 4, true, true)], 4, true, long));
+        assert!(!is_due(&local, &[says(3, 5, false, false)], 4, true, long));
+        assert!(is_due(&local, &[says(3, 4, false, true)], 4, true, long));
+    }
+
+    #[test]
+    fn after_a_power_cut_the_lowest_node_founds_without_waiting() {
+        let fresh = [says(1, 4, false, false), says(2, 4, false, false)];
+        let (lowest, other) = (pair_with_witness(NodeId(1)), pair_with_witness(NodeId(2)));
+        assert!(is_due(&lowest, &fresh, 4, false, SHORT));
+        assert!(!is_due(&other, &fresh, 4, false, SHORT));
+        assert!(is_due(&other, &fresh, 4, false, other.timing.reform));
+    }
+
+    #[test]
+    fn who_holds_the_content_founds_before_who_does_not() {
+        let local = pair_with_witness(NodeId(1));
+        let reform = local.timing.reform;
+        let holder = [says(2, 4, false, true)];
+        assert!(!is_due(&local, &holder, 4, false, reform));
+        assert!(is_due(&local, &holder, 4, false, 2 * reform));
+        assert!(is_due(&local, &[], 4, true, reform));
+        assert!(!is_due(&local, &[], 4, false, reform));
     }
 }

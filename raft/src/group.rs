@@ -86,8 +86,10 @@ pub(crate) trait Group:
 
     fn apply(state: &mut Self::State, command: &Self::Command) -> Self::Outcome;
     fn checksum(state: &Self::State) -> Checksum;
-    /// What a witness gets instead of a command.
-    fn stripped() -> Self::Command;
+    /// Leaves of a command what a witness may have: nothing of the operators' or their clients'.
+    fn strip(command: &mut Self::Command);
+    /// Leaves of a state what a witness may have.
+    fn strip_state(state: &mut Self::State);
     /// The outcome of an entry that carries no command.
     fn nothing() -> Self::Outcome;
 }
@@ -110,8 +112,12 @@ impl Group for ControlGroup {
         state.checksum()
     }
 
-    fn stripped() -> ControlCommand {
-        ControlCommand::Stripped
+    fn strip(command: &mut ControlCommand) {
+        command.strip();
+    }
+
+    fn strip_state(state: &mut ControlState) {
+        *state = state.stripped();
     }
 
     fn nothing() -> ControlOutcome {
@@ -137,8 +143,12 @@ impl Group for MemoryGroup {
         state.checksum()
     }
 
-    fn stripped() -> StateCommand {
-        StateCommand::Stripped
+    fn strip(command: &mut StateCommand) {
+        *command = StateCommand::Stripped;
+    }
+
+    fn strip_state(state: &mut ClusterState) {
+        *state = ClusterState::default();
     }
 
     fn nothing() -> StateOutcome {

@@ -96,3 +96,61 @@ impl Local {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use types::Name;
+
+    use super::*;
+    use crate::plan::Listen;
+
+    /// Nodes 1 and 2 and the witness 3, seen by `me`.
+    pub(crate) fn pair_with_witness(me: NodeId) -> Local {
+        let member = |id, kind| Member {
+            id: NodeId(id),
+            name: Name::from(format!("node-{id}")),
+            kind,
+            addresses: Vec::new(),
+        };
+        let plan = ClusterPlan {
+            cluster_id: "lab".to_owned(),
+            me,
+            members: vec![
+                member(3, MemberKind::Witness),
+                member(2, MemberKind::Node),
+                member(1, MemberKind::Node),
+            ],
+            listen: Listen::Addresses(Vec::new()),
+            data_dir: "unused".into(),
+            tls: None,
+            timing: Timing::default(),
+            limits: Limits::default(),
+        };
+        Local::new(&plan, Incarnation(1), Clock::start()).unwrap()
+    }
+
+    #[test]
+    fn a_plan_that_contradicts_itself_is_refused() {
+        let local = pair_with_witness(NodeId(2));
+        let plan = |me, members| ClusterPlan {
+            cluster_id: "lab".to_owned(),
+            me,
+            members,
+            listen: Listen::Addresses(Vec::new()),
+            data_dir: "unused".into(),
+            tls: None,
+            timing: Timing::default(),
+            limits: Limits::default(),
+        };
+        let refused = |plan| Local::new(&plan, Incarnation(1), Clock::start()).unwrap_err();
+        assert!(matches!(
+            refused(plan(NodeId(9), local.members.clone())),
+            StartError::NotAMember(NodeId(9))
+        ));
+        let twice = [local.members.clone(), local.members].concat();
+        assert!(matches!(
+            refused(plan(NodeId(1), twice)),
+            StartError::DuplicateMember(NodeId(1))
+        ));
+    }
+}

@@ -13,7 +13,7 @@ use types::NodeId;
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
 use crate::network::{Clients, JoinReply, Peers, hello, join};
-use crate::seat::{Running, Seat};
+use crate::seat::{Running, Seat, voters_for_good};
 
 /// Between two tries to take part.
 const RETRY: Duration = Duration::from_millis(50);
@@ -36,15 +36,23 @@ pub(crate) async fn admit<G: Group>(
         return JoinReply::NotYet;
     };
     let id = newcomer.to_u64();
-    let membership = running.membership();
-    if membership.voter_ids().any(|voter| voter == id) {
+    if voters_for_good::<G>(&running.committed_membership()).contains(&id) {
         return JoinReply::Member;
+    }
+    // The newest members, agreed on or not: with older ones this change would undo another. Of two
+    // sets the last, if an earlier change stopped half way: then this one completes it.
+    let membership = running.newest_membership();
+    let configs = membership.membership().get_joint_config();
+    let voters = configs.last().cloned().unwrap_or_default();
+    if !voters.contains(&running.id.to_u64()) {
+        // A leader that is being removed takes nobody in.
+        return JoinReply::NotYet;
     }
     let learned = tokio::time::timeout(CATCH_UP, raft.add_learner(id, (), true)).await;
     if !matches!(learned, Ok(Ok(_))) {
         return JoinReply::NotYet;
     }
-    let voters = with_newcomer(membership.voter_ids(), newcomer);
+    let voters = with_newcomer(voters.into_iter(), newcomer);
     match tokio::time::timeout(CATCH_UP, raft.change_membership(voters, false)).await {
         Ok(Ok(_)) => {
             tracing::info!(group = %G::NAME, node = %newcomer.node, "a member was taken in");

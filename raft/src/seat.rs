@@ -3,6 +3,7 @@
 //! The state group's instance changes with every generation, and an instance may end for good when its
 //! disk does; everybody else looks here for the one to talk to.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,22 +26,31 @@ pub(crate) struct Running<G: Group> {
 }
 
 impl<G: Group> Running<G> {
-    /// The members as this instance knows them, committed or not.
-    pub(crate) fn membership(&self) -> StoredMembership<G> {
+    /// The members that are agreed on.
+    pub(crate) fn committed_membership(&self) -> StoredMembership<G> {
         let metrics = self.raft.metrics();
-        let membership = metrics.borrow_watched().membership_config.as_ref().clone();
-        membership
+        let metrics = metrics.borrow_watched();
+        metrics.committed_membership_config.as_ref().clone()
     }
 
-    /// Whether this instance's vote counts.
+    /// The members that were proposed last.
+    pub(crate) fn newest_membership(&self) -> StoredMembership<G> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.as_ref().clone()
+    }
+
+    /// Whether it is agreed on that this instance's vote counts.
     pub(crate) fn is_voter(&self) -> bool {
-        let me = self.id.to_u64();
-        self.membership().voter_ids().any(|id| id == me)
+        let membership = self.committed_membership();
+        voters_for_good::<G>(&membership).contains(&self.id.to_u64())
     }
 
-    /// Whether anybody is a member at all.
+    /// Whether anybody is a member at all, agreed on or not.
     pub(crate) fn is_formed(&self) -> bool {
-        self.membership().voter_ids().next().is_some()
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.voter_ids().next().is_some()
     }
 
     /// Who leads as far as this instance knows, itself included.
@@ -69,6 +79,17 @@ impl<G: Group> Running<G> {
         let state = metrics.borrow_watched().running_state.clone();
         state.err().map(|fatal| fatal.to_string())
     }
+}
+
+/// Those whose votes count before and after the change of members that may be under way.
+pub(crate) fn voters_for_good<G: Group>(membership: &StoredMembership<G>) -> BTreeSet<u64> {
+    membership
+        .membership()
+        .get_joint_config()
+        .iter()
+        .cloned()
+        .reduce(|both, config| &both & &config)
+        .unwrap_or_default()
 }
 
 /// The place of one group.

@@ -9,7 +9,7 @@ use types::{Name, NodeId};
 use crate::group::{Group, GroupName, MemberId, StoredMembership};
 use crate::local::Local;
 use crate::plan::{Member, MemberKind};
-use crate::seat::Seat;
+use crate::seat::{Seat, voters_for_good};
 
 /// One group as this member sees it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,7 +63,7 @@ pub struct MemberStatus {
     pub name: Name,
     /// Whether it forwards.
     pub kind: MemberKind,
-    /// Whether its vote counts.
+    /// Whether it is agreed on that its vote counts.
     pub role: MemberRole,
     /// Which of its lives is a member; `None` when it is none.
     pub incarnation: Option<Incarnation>,
@@ -119,7 +119,7 @@ pub(crate) fn of<G: Group>(
         for (id, log_id) in metrics.replication.iter().flatten() {
             matched.extend(log_id.map(|log_id| (*id, log_id.index())));
         }
-        membership = metrics.membership_config.as_ref().clone();
+        membership = metrics.committed_membership_config.as_ref().clone();
     }
     status.members = local
         .members
@@ -136,9 +136,9 @@ fn member_of<G: Group>(
     matched: &[(u64, u64)],
 ) -> MemberStatus {
     let of_node = |id: &u64| MemberId::from_u64(*id).is_some_and(|id| id.node == member.id);
-    let voter = membership.voter_ids().find(of_node);
+    let voter = voters_for_good::<G>(membership).into_iter().find(of_node);
     let learner = membership.membership().learner_ids().find(of_node);
-    // While a restarted node is being taken in, its old life may still vote: the vote is what counts.
+    // While a returned node is taken in, its earlier life may still be there: the vote counts.
     let id = voter.or(learner);
     MemberStatus {
         id: member.id,

@@ -125,12 +125,12 @@ async fn a_node_that_returns_gets_every_session_under_a_new_incarnation() {
         returned.control.state().revision() == Revision(1)
     })
     .await;
-    lab.all_voters(&[A, B, W]).await;
-    let status = lab.cluster(B).state.status();
-    assert_eq!(
-        status.member(A).unwrap().incarnation,
-        Some(returned.state.incarnation())
-    );
+    eventually("its new life is a voter", || {
+        let status = lab.cluster(B).state.status();
+        let member = status.member(A).unwrap();
+        member.incarnation == Some(returned.state.incarnation()) && member.role == MemberRole::Voter
+    })
+    .await;
 
     // And the other way round: what was agreed on while A was back survives B.
     lab.stop(B).await;
@@ -262,7 +262,7 @@ async fn a_node_whose_disk_was_replaced_joins_as_a_new_member() {
         .incarnation;
 
     lab.stop(A).await;
-    lab.wipe(A);
+    lab.wipe(A).await;
     lab.start(A).await;
 
     let returned = lab.cluster(A).clone();
@@ -270,16 +270,12 @@ async fn a_node_whose_disk_was_replaced_joins_as_a_new_member() {
         returned.control.state().revision() == Revision(1)
     })
     .await;
-    lab.all_voters(&[A, B, W]).await;
-    assert!(
-        lab.cluster(B)
-            .control
-            .status()
-            .member(A)
-            .unwrap()
-            .incarnation
-            > before
-    );
+    eventually("its new life is a voter", || {
+        let status = lab.cluster(B).control.status();
+        let member = status.member(A).unwrap();
+        member.incarnation > before && member.role == MemberRole::Voter
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

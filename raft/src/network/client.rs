@@ -183,7 +183,7 @@ fn unreachable<G: Group>(status: &Status) -> Unreachable<Types<G>> {
 fn strip<G: Group>(request: &mut AppendEntriesRequest<Types<G>>) {
     for entry in &mut request.entries {
         if let EntryPayload::Normal(command) = &mut entry.payload {
-            *command = G::stripped();
+            G::strip(command);
         }
     }
 }
@@ -286,7 +286,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types<G>>, StreamingError<Types<G>>> {
         if self.client.strip {
-            snapshot.snapshot = G::State::default();
+            G::strip_state(&mut snapshot.snapshot);
         }
         let peer = self
             .client

@@ -386,6 +386,10 @@ impl Peering for Server {
                 .is_some_and(|running| running.is_formed()),
             generation: self.state.running().map_or(0, |running| running.generation),
             state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
+            state_voter: self
+                .state
+                .running()
+                .is_some_and(|running| running.is_voter()),
         }))
     }
 }

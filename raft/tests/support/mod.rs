@@ -188,6 +188,11 @@ impl Lab {
             },
             limits: self.limits,
         };
+        // For whoever looks into a failure with RUST_LOG; a second call finds it done.
+        let _done_before = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
         let mut subsystem = Subsystem::default();
         let cluster = raft::start(plan, Clock::start(), &mut subsystem).await?;
         self.running.insert(id, (subsystem, cluster));
@@ -220,8 +225,12 @@ impl Lab {
         self.folder.path().join(id.to_string())
     }
 
-    pub fn wipe(&self, id: NodeId) {
+    /// Replaces the disk, which takes until the next second at least: lives are told apart by it.
+    pub async fn wipe(&self, id: NodeId) {
         std::fs::remove_dir_all(self.data_dir(id)).unwrap();
+        let second = || Clock::start().unix_millis() / 1_000;
+        let now = second();
+        eventually("the next second", || second() > now).await;
     }
 
     /// Overwrites the middle of the store, as a bad disk or a careless hand does.

@@ -255,6 +255,25 @@ mod tests {
     }
 
     #[test]
+    fn a_witness_learns_which_state_group_to_vote_in_and_nothing_else() {
+        let form = ControlCommand::FormState {
+            generation: 1,
+            founder: A,
+            incarnation: Incarnation(3),
+        };
+        let commands = [set(0, "secret"), claim(A, 0, 1), form];
+        let (mut node, mut witness) = (ControlState::default(), ControlState::default());
+        for mut command in commands {
+            node.apply(&command);
+            command.strip();
+            witness.apply(&command);
+        }
+        assert_eq!(witness, node.stripped());
+        assert_eq!(witness.lineage(), node.lineage());
+        assert_eq!(witness.config(), None);
+    }
+
+    #[test]
     fn snapshots_of_another_version_are_refused_by_number() {
         let mut state = ControlState::default();
         state.apply(&set(0, "a"));

@@ -63,8 +63,21 @@ pub enum ControlCommand {
         /// Which life of that node.
         incarnation: Incarnation,
     },
-    /// What a witness stores instead of a command: it votes on log positions, not on content.
+    /// What a witness stores instead of most commands: it votes on log positions, not on content.
     Stripped,
+}
+
+impl ControlCommand {
+    /// Leaves what a witness may hold: it has to know which state group to vote in, and no more.
+    pub fn strip(&mut self) {
+        match self {
+            Self::FormState { .. } | Self::Stripped => {}
+            Self::SetConfig { .. }
+            | Self::TakeRole { .. }
+            | Self::ClaimPortBlocks { .. }
+            | Self::ReleasePortBlocks { .. } => *self = Self::Stripped,
+        }
+    }
 }
 
 impl Versioned for ControlCommand {

@@ -110,6 +110,15 @@ impl ControlState {
         self.lineage
     }
 
+    /// What a witness may hold of this state: which state group to vote in.
+    #[must_use]
+    pub fn stripped(&self) -> Self {
+        Self {
+            lineage: self.lineage,
+            ..Self::default()
+        }
+    }
+
     /// Equal on nodes that hold the same state.
     pub fn checksum(&self) -> Checksum {
         Checksum::of(self)
