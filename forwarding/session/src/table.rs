@@ -75,6 +75,11 @@ pub struct Table {
     limit: usize,
     /// When this node became active: until then no session was idle in its eyes.
     adopted_at: Instant,
+    active: bool,
+    /// The epoch that changes were last stamped with: what comes back with it is this table's own word.
+    stamped: Epoch,
+    /// The same, if that was since the last takeover.
+    epoch: Option<Epoch>,
     digest: u64,
 }
 
@@ -92,6 +97,9 @@ impl Table {
             hasher,
             limit,
             adopted_at: Instant::START,
+            active: false,
+            stamped: Epoch::NONE,
+            epoch: None,
             digest: 0,
         }
     }
@@ -194,14 +202,16 @@ impl Table {
     /// Touches no session, however many there are.
     pub fn adopt(&mut self, now: Instant) {
         self.adopted_at = now;
+        self.active = true;
+        self.epoch = None;
         self.wheel.resume(now);
     }
 
-    /// This node became standby: the other one says from now on which sessions there are. So removals
-    /// that nobody has taken are void: the other node may have kept the session alive.
-    pub fn pause(&mut self) {
+    /// This node became standby: the other one says from now on which sessions there are. What is still
+    /// to be told may be taken under the old epoch.
+    pub const fn pause(&mut self) {
+        self.active = false;
         self.wheel.pause();
-        self.changes.void_removals();
     }
 
     /// Ends sessions that have been idle too long and appends their records to `gone`, for NAT's

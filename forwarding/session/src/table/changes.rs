@@ -89,11 +89,6 @@ impl Changes {
         });
     }
 
-    /// Nobody needs to be told any more of what ended here.
-    pub(super) fn void_removals(&mut self) {
-        self.removals.clear();
-    }
-
     /// The next changed place.
     fn next(&mut self) -> Option<u32> {
         while let Some(place) = self.queue.pop_front() {
@@ -112,7 +107,7 @@ impl Changes {
 
 impl Table {
     /// Appends up to `max` changes since the last call, stamped as written by `stamp`; returns how many.
-    /// Only the active node calls this.
+    /// The epoch is that of this node's open gate, or of the last one when it has just closed.
     ///
     /// Removals come first: a new session may have the keys and the port of one that has just ended.
     pub fn take_changes(
@@ -122,11 +117,16 @@ impl Table {
         out: &mut Vec<SessionChange>,
     ) -> usize {
         let before = out.len();
+        self.stamped = stamp.epoch;
+        self.epoch = self.active.then_some(stamp.epoch);
         while out.len() - before < max {
             let Some(removal) = self.changes.removals.pop_front() else {
                 break;
             };
-            out.extend(removal.change(stamp));
+            // The other node was active in between and kept the session alive.
+            if self.find(removal.id).is_none() {
+                out.extend(removal.change(stamp));
+            }
         }
         while out.len() - before < max {
             let Some(place) = self.changes.next() else {

@@ -1,7 +1,7 @@
 //! What the other node did, applied here: the newest rank of a session wins, and applying a change
 //! twice changes nothing.
 
-use types::{Direction, FlowKey, Instant, SessionChange, SessionRecord};
+use types::{Direction, Epoch, FlowKey, Instant, SessionChange, SessionRecord};
 
 use super::session::Session;
 use super::{Slot, Table};
@@ -27,15 +27,20 @@ pub enum Installed {
 impl Table {
     /// Applies a replicated change; records that leave the table on the way are appended to `gone`.
     ///
-    /// The active node may feed its own changes back: they are never newer than what it knows. (Except
-    /// that a session it has removed meanwhile would come back until its removal arrives too; the caller
-    /// skips changes that carry the epoch of its own open gate.)
+    /// Both roles call this: late words of the node that was active before count on the active one too.
+    /// What this table has told itself comes back from the cluster and changes nothing.
     pub fn install(
         &mut self,
         change: &SessionChange,
         now: Instant,
         gone: &mut Vec<SessionRecord>,
     ) -> Installed {
+        let (epoch, _) = change.rank();
+        // Epochs are never claimed twice, so this is an echo: of a session that is known in this form or
+        // a newer one, or that has ended here and must not rise again.
+        if epoch == self.stamped {
+            return Installed::Stale;
+        }
         let known = self.find(change.id());
         let known_rank = known
             .and_then(|slot| self.get(slot))
@@ -61,14 +66,18 @@ impl Table {
         gone: &mut Vec<SessionRecord>,
     ) -> Installed {
         let holders = [self.lookup(&record.forward), self.lookup(&record.reverse)];
-        // Both nodes gave the same keys to different sessions: they were active at once, or the end of
-        // the older session was lost. The higher epoch is true; within one, the later word is.
+        // Two sessions claim the same keys: both nodes were active, or this node opened one before the
+        // word of the older one arrived. The higher epoch is true; within one, the later word is.
         let outranked = holders
             .iter()
             .flatten()
             .filter_map(|hit| self.get(hit.slot))
-            .any(|holder| holder.record().epoch > record.epoch);
+            .any(|holder| self.epoch_of(holder) > record.epoch);
         if outranked {
+            if self.active {
+                // Nobody else would ever tell the cluster that this session is void.
+                self.changes.removed(record);
+            }
             return Installed::Stale;
         }
         for hit in holders.into_iter().flatten() {
@@ -78,6 +87,15 @@ impl Table {
             return Installed::Full;
         }
         Installed::Added(self.insert(Session::replicated(record.clone(), now), now))
+    }
+
+    /// The epoch whose word a session is. One that has not been told yet is this node's, if it is active:
+    /// under the epoch of its gate, which is the highest there is until changes have been stamped with it.
+    fn epoch_of(&self, session: &Session) -> Epoch {
+        match session.record().epoch {
+            Epoch::NONE if self.active => self.epoch.unwrap_or(Epoch(u64::MAX)),
+            told => told,
+        }
     }
 
     fn install_known(

@@ -375,7 +375,7 @@ fn what_ended_is_told_before_what_began() {
 }
 
 #[test]
-fn removals_that_nobody_takes_stay_within_bounds_and_lapse_on_standby() {
+fn removals_that_nobody_takes_stay_within_bounds() {
     let mut table = Table::new(10, hasher());
     table.adopt(at(0));
     for number in 0..25 {
@@ -386,13 +386,86 @@ fn removals_that_nobody_takes_stay_within_bounds_and_lapse_on_standby() {
         table.remove(slot);
     }
     assert_eq!((table.pending_changes(), table.lost_removals()), (10, 15));
-    table.open(udp(50), at(0)).unwrap();
-    table.pause();
-    assert_eq!(
-        table.pending_changes(),
-        1,
-        "the other node decides what has ended"
-    );
+}
+
+/// A node ends a session, loses its role before it could say so, and gets it back.
+#[test]
+fn an_untold_end_is_void_once_the_other_node_has_kept_the_session_alive() {
+    for kept_alive in [false, true] {
+        let mut table = active();
+        let slot = table.open(udp(1), at(0)).unwrap();
+        take(&mut table, A);
+        table.remove(slot);
+        table.pause();
+        if kept_alive {
+            table.install(&put(1, B, 1), at(1), &mut Vec::new());
+        }
+        table.adopt(at(2));
+        let again = Stamp {
+            epoch: B.epoch.next_for(A.owner),
+            ..A
+        };
+        let expected = SessionChange::Remove {
+            id: SessionId(1),
+            epoch: again.epoch,
+            version: 1,
+        };
+        let told = take(&mut table, again);
+        assert_eq!(told, if kept_alive { vec![] } else { vec![expected] });
+    }
+}
+
+/// What the active node tells comes back to it through the cluster, later than what it did since.
+#[test]
+fn an_echo_raises_no_session_from_the_dead_and_takes_no_keys() {
+    let mut table = active();
+    let slot = table.open(udp(1), at(0)).unwrap();
+    let echo = take(&mut table, A);
+    table.remove(slot);
+    let next = table
+        .open(
+            NewSession {
+                id: SessionId(77),
+                ..udp(1)
+            },
+            at(0),
+        )
+        .unwrap();
+    let mut gone = Vec::new();
+    assert_eq!(table.install(&echo[0], at(0), &mut gone), Installed::Stale);
+    assert_eq!((gone.len(), table.len()), (0, 1));
+    assert!(table.get(next).is_some());
+}
+
+/// A packet came before the old node's word of its session: the new session is the true one, and the
+/// cluster hears that the old one is void.
+#[test]
+fn a_late_word_of_the_old_node_does_not_take_keys_from_a_session_opened_here() {
+    for told_something in [false, true] {
+        let mut table = active();
+        if told_something {
+            table.open(udp(2), at(0)).unwrap();
+            take(&mut table, B);
+        }
+        let slot = table
+            .open(
+                NewSession {
+                    id: SessionId(77),
+                    ..udp(1)
+                },
+                at(0),
+            )
+            .unwrap();
+        let mut gone = Vec::new();
+        assert_eq!(
+            table.install(&put(1, A, 9), at(0), &mut gone),
+            Installed::Stale
+        );
+        assert!(gone.is_empty() && table.get(slot).is_some());
+        let changes = take(&mut table, B);
+        assert_eq!(changes[0], remove(1, B, 1));
+        assert_eq!(changes.len(), 2);
+    }
 }
 
 #[test]
