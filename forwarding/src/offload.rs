@@ -38,3 +38,39 @@ pub(crate) fn seed_checksum(
     *field = sum.fold().to_be_bytes();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::packet::{Frame, parse};
+
+    use super::*;
+    use crate::port::{Offload, VnetHeader};
+
+    /// A TCP segment without data from 192.0.2.9; its checksum field says nothing.
+    const FRAME: [u8; 54] = [
+        0, 0, 0x5e, 0, 1, 10, 2, 0, 0, 0, 1, 9, 8, 0, // Ethernet
+        0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0x4e, 0x8a, 192, 0, 2, 9, 198, 51, 100,
+        9, // IPv4
+        0x9c, 0x40, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0xee, 0xee, 0,
+        0, // TCP
+    ];
+
+    #[test]
+    fn the_checksum_field_holds_the_sum_of_the_pseudo_header_that_leaves() {
+        let mut frame = FRAME;
+        let Ok(Frame::Ip(packet)) = parse(&frame) else {
+            panic!("{:?}", parse(&frame));
+        };
+        let [size, start, offset] = [1448_u16, 34, 16].map(u16::to_ne_bytes);
+        let header = [
+            1, 1, 66, 0, size[0], size[1], start[0], start[1], offset[0], offset[1],
+        ];
+        let Offload::Segments(segments) = VnetHeader::from_bytes(header).offload() else {
+            panic!("no segments");
+        };
+        let ends = ([203, 0, 113, 1].into(), [198, 51, 100, 9].into());
+        seed_checksum(&mut frame, &packet, ends, segments).unwrap();
+        // cb00 + 7101 + c633 + 6409 + 0006 + 0014 = 2_6657, folded.
+        assert_eq!(frame[50..52], [0x66, 0x59]);
+    }
+}

@@ -1,7 +1,7 @@
 //! A packet's way when all is well with it, and each way to end: time, size, routes, policy.
 
 use forwarding::Outcome;
-use forwarding::port::Offload;
+use forwarding::port::{Offload, VnetHeader};
 use types::{DropReason, MacAddr};
 
 use crate::support::frames::{Build, quoted};
@@ -262,4 +262,32 @@ fn icmp_errors_are_limited() {
     assert_eq!(bench.sent().len(), 100);
     assert_eq!(bench.drops(DropReason::IcmpRateLimited), 150);
     assert_eq!(bench.drops(DropReason::TtlExceeded), 250);
+}
+
+/// What the kernel says of a large TCP frame that it has not cut yet.
+fn segments_of(size: u16) -> Offload {
+    let [size, start, offset] = [size, 34, 16].map(u16::to_ne_bytes);
+    VnetHeader::from_bytes([
+        1, 1, 54, 0, size[0], size[1], start[0], start[1], offset[0], offset[1],
+    ])
+    .offload()
+}
+
+#[test]
+fn a_large_frame_passes_uncut_when_its_segments_fit() {
+    let mut bench = Bench::active();
+    let client = from_client(DMZ_HOST).dont_fragment();
+    let syn = client.tcp((40_000, 443), 0x02, 1, 0, b"");
+    assert_eq!(bench.receive(LAN, syn), Ok(Outcome::Sent));
+    bench.sent();
+    let large = client.tcp((40_000, 443), 0x10, 2, 1, &[5; 4000]);
+
+    let fits = segments_of(960);
+    let result = bench.receive_at(0, LAN, large.clone(), fits);
+    assert_eq!(result, Ok(Outcome::Sent));
+    assert_eq!(bench.only_sent().1.len(), large.len());
+    assert_eq!(bench.out.offloads.last(), Some(&fits));
+
+    let result = bench.receive_at(0, LAN, large, segments_of(961));
+    assert_eq!(result, Err(DropReason::TooBig));
 }
