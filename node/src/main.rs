@@ -8,12 +8,112 @@
 //! ```
 
 mod args;
+mod film;
+mod health;
+mod lifetime;
+mod operator;
+mod plan;
+mod reconcile;
+mod replicate;
+mod running;
+mod site;
+mod takeover;
+mod threads;
+mod wiring;
+mod witness;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
+use config::bootstrap::{self, Bootstrap};
+use tracing_subscriber::EnvFilter;
+
+use args::{Arguments, Command};
+
+/// Log lines that are worth reading while nothing is wrong; `TANDEM_LOG` overrides it.
+const DEFAULT_LOG: &str = "info,openraft=off,h2=off,hyper=off,tonic=off,tower=off,sled=warn";
 
 fn main() -> ExitCode {
-    let _arguments = args::Arguments::parse();
-    ExitCode::SUCCESS
+    match Arguments::parse().command {
+        Command::Node(args) => process(&args.config, Kind::Node),
+        Command::Witness(args) => process(&args.config, Kind::Witness),
+        // The laboratory enters namespaces of its own, which the kernel allows only to a process
+        // that has no other thread yet.
+        Command::Demo(args) => lab::demo::run(&args),
+        Command::Lab(command) => lab::bench::run(&command),
+        Command::Show(command) => client(cli::run_show(command)),
+        Command::Validate(args) => cli::run_validate(&args),
+    }
+}
+
+/// What a long-lived process is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Node,
+    Witness,
+}
+
+fn process(file: &Path, kind: Kind) -> ExitCode {
+    let filter =
+        EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(file, kind) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
+    let bootstrap = read_bootstrap(file)?;
+    // Two providers in one process would panic at the first handshake; this one is chosen here.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        anyhow::bail!("another TLS provider was installed before ours");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("tandem")
+        .enable_all()
+        .build()
+        .context("no threads")?;
+    runtime.block_on(async {
+        match kind {
+            Kind::Node => wiring::run(&bootstrap).await,
+            Kind::Witness => witness::run(&bootstrap).await,
+        }
+    })
+}
+
+fn read_bootstrap(file: &Path) -> anyhow::Result<Bootstrap> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read {}; name another with --config", file.display()))?;
+    let bootstrap = bootstrap::read(&text).map_err(|problems| {
+        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{} is not valid:\n{}", file.display(), list.join("\n"))
+    })?;
+    let directory = file.parent().unwrap_or(Path::new("."));
+    Ok(bootstrap.rooted_in(directory))
+}
+
+fn client(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("error: no runtime for the client: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Who takes part in agreement.
 
 use config::bootstrap::{Bootstrap, MemberKind, Security};
-use raft::{ClusterPlan, Limits, Listen, Member, TlsFiles, Timing};
+use raft::{ClusterPlan, Limits, Listen, Member, Timing, TlsFiles};
 
 /// The cluster as `node.toml` describes it.
 pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
@@ -10,13 +10,23 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
         me: bootstrap.local,
         members: bootstrap.members.iter().map(member).collect(),
         listen: Listen::Addresses(
-            bootstrap.local_member().map(|local| local.addresses.clone()).unwrap_or_default(),
+            bootstrap
+                .local_member()
+                .map(|local| local.addresses.clone())
+                .unwrap_or_default(),
         ),
         data_dir: bootstrap.data_directory.clone(),
         tls: match &bootstrap.security {
-            Security::Tls { ca, certificate, key, .. } => {
-                Some(TlsFiles { ca: ca.clone(), cert: certificate.clone(), key: key.clone() })
-            }
+            Security::Tls {
+                ca,
+                certificate,
+                key,
+                ..
+            } => Some(TlsFiles {
+                ca: ca.clone(),
+                cert: certificate.clone(),
+                key: key.clone(),
+            }),
             Security::InsecureLab => None,
         },
         timing: Timing::default(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use config::bootstrap::PortChoice;
-use config::valid::{Authority, DeviceInterface, NetworkInterface, Node, Router, SessionProcessors};
+use config::valid::{
+    Authority, DeviceInterface, NetworkInterface, Node, Router, SessionProcessors,
+};
 use forwarding::{InterfacePlan, Plan, PortKind};
 use routing::Unresolved;
 use types::NodeId;
@@ -47,7 +49,7 @@ pub(crate) fn compile(
             PortChoice::Pnet => PortKind::Pnet,
         },
         interfaces: node.device_interfaces.iter().flat_map(interfaces).collect(),
-        policy: Arc::new(policy::compile(authority, router, &node.name)),
+        policy: Arc::new(policy::compile(authority, router, node)),
         fib: Arc::new(computed.fib),
         max_sessions: MAX_SESSIONS,
     };
@@ -56,15 +58,16 @@ pub(crate) fn compile(
 
 fn workers(configured: SessionProcessors, cores: usize) -> usize {
     match configured {
-        SessionProcessors::Automatic => {
-            cores.saturating_sub(SPARED_CORES).clamp(1, MAX_AUTOMATIC)
-        }
+        SessionProcessors::Automatic => cores.saturating_sub(SPARED_CORES).clamp(1, MAX_AUTOMATIC),
         SessionProcessors::Manual(count) => usize::from(count),
     }
 }
 
 fn interfaces(device: &DeviceInterface) -> impl Iterator<Item = InterfacePlan> + '_ {
-    device.network_interfaces.iter().map(|network| interface(device, network))
+    device
+        .network_interfaces
+        .iter()
+        .map(|network| interface(device, network))
 }
 
 fn interface(device: &DeviceInterface, network: &NetworkInterface) -> InterfacePlan {
@@ -75,7 +78,11 @@ fn interface(device: &DeviceInterface, network: &NetworkInterface) -> InterfaceP
         shared: device.is_shared(),
         virtual_mac_v4: device.virtual_mac_v4(),
         virtual_mac_v6: device.virtual_mac_v6(),
-        addresses: network.addresses.iter().map(|address| address.interface).collect(),
+        addresses: network
+            .addresses
+            .iter()
+            .map(|address| address.interface)
+            .collect(),
         mtu: network.mtu,
         tenant: network.tenant.clone(),
         source_nat: network.source_nat,

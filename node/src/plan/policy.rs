@@ -3,20 +3,54 @@
 use std::time::Duration;
 
 use config::valid::{
-    AccessPolicy, Authority, Delivery, Permission, Router, Scope, Service, SessionTypes, SourceNat,
-    Timeouts, Transport, TransportProtocol, TransportStateEnforcement,
+    AccessPolicy, Authority, Delivery, Node, Permission, Router, Scope, Service, SessionTypes,
+    SourceNat, Tenant, TenantMember, Timeouts, Transport, TransportProtocol,
+    TransportStateEnforcement,
 };
 use session::policy as to;
 use types::{Name, Protocol};
 
 /// Everything that decides about first packets on `node`.
-pub(super) fn compile(authority: &Authority, router: &Router, node: &Name) -> session::Policy {
+pub(super) fn compile(authority: &Authority, router: &Router, node: &Node) -> session::Policy {
+    let services = authority.services.iter();
     session::Policy::new(to::PolicyInput {
-        services: authority.services.iter().map(|service| self::service(service, router, node)).collect(),
-        tenants: Vec::new(),
+        services: services
+            .map(|service| self::service(service, router, &node.name))
+            .collect(),
+        tenants: authority
+            .tenants
+            .iter()
+            .map(|tenant| self::tenant(tenant, node))
+            .collect(),
         session_types: session_types(&authority.session_types),
         default_timeouts: default_timeouts(&authority.session_types),
     })
+}
+
+fn tenant(from: &Tenant, node: &Node) -> to::TenantInput {
+    to::TenantInput {
+        name: from.name.clone(),
+        members: from
+            .members
+            .iter()
+            .flat_map(|member| members(member, node))
+            .collect(),
+    }
+}
+
+/// A member speaks of a neighborhood; the policy wants to know which interfaces are in it.
+fn members(from: &TenantMember, node: &Node) -> Vec<to::MemberInput> {
+    let devices = node.device_interfaces.iter();
+    devices
+        .flat_map(|device| &device.network_interfaces)
+        .filter(|interface| interface.neighborhoods.contains(&from.neighborhood))
+        .flat_map(|interface| {
+            from.prefixes.iter().map(|prefix| to::MemberInput {
+                interface: Some(interface.giid),
+                prefix: *prefix,
+            })
+        })
+        .collect()
 }
 
 fn service(from: &Service, router: &Router, node: &Name) -> to::ServiceInput {
@@ -45,7 +79,10 @@ fn service(from: &Service, router: &Router, node: &Name) -> to::ServiceInput {
 /// The first service-route of the service; none at all means that it is not delivered here.
 fn route(service: &Service, router: &Router, node: &Name) -> to::Route {
     let mut routes = router.service_routes.iter();
-    match routes.find(|route| route.service == service.name).map(|route| &route.delivery) {
+    match routes
+        .find(|route| route.service == service.name)
+        .map(|route| &route.delivery)
+    {
         None => to::Route::Hops(Vec::new()),
         Some(Delivery::LearnedRoutes) => to::Route::Learned,
         Some(Delivery::NextHops(hops)) => to::Route::Hops(
@@ -84,7 +121,10 @@ fn transports(from: &Transport) -> Vec<to::Transport> {
     }
     from.ports
         .iter()
-        .map(|range| to::Transport { protocol, ports: range.first..=range.last })
+        .map(|range| to::Transport {
+            protocol,
+            ports: range.first..=range.last,
+        })
         .collect()
 }
 
@@ -108,7 +148,10 @@ fn default_timeouts(from: &SessionTypes) -> to::DefaultTimeouts {
 }
 
 fn timeouts(from: Timeouts) -> to::Timeouts {
-    to::Timeouts { initial_ms: millis(from.initial), established_ms: millis(from.idle) }
+    to::Timeouts {
+        initial_ms: millis(from.initial),
+        established_ms: millis(from.idle),
+    }
 }
 
 /// Seven weeks is as good as for ever.

@@ -19,23 +19,33 @@ pub(super) fn compile(router: &Router, node: &Node) -> Computed {
                 .collect(),
         })
         .collect();
-    let statics: Vec<_> =
-        router.static_routes.iter().filter_map(|route| static_route(route, &node.name)).collect();
+    let statics: Vec<_> = router
+        .static_routes
+        .iter()
+        .filter_map(|route| static_route(route, &node.name))
+        .collect();
     routing::compute(&interfaces, &statics)
 }
 
 /// `None` for a route whose interfaces are all on the other node.
 fn static_route(from: &StaticRoute, node: &Name) -> Option<routing::StaticRoute> {
     let target = match &from.target {
-        StaticTarget::Gateway { gateway, via } => {
-            routing::StaticTarget::Gateway { gateway: *gateway, via: local(via, node) }
-        }
+        StaticTarget::Gateway { gateway, via } => routing::StaticTarget::Gateway {
+            gateway: *gateway,
+            via: local(via, node),
+        },
         StaticTarget::OnLink(via) => routing::StaticTarget::OnLink(local(via, node)?),
         StaticTarget::Blackhole => routing::StaticTarget::Blackhole,
     };
-    Some(routing::StaticRoute { prefix: from.prefix, distance: from.distance, target })
+    Some(routing::StaticRoute {
+        prefix: from.prefix,
+        distance: from.distance,
+        target,
+    })
 }
 
 fn local(via: &[NodeInterface], node: &Name) -> Option<Giid> {
-    via.iter().find(|interface| interface.node == *node).map(|interface| interface.giid)
+    via.iter()
+        .find(|interface| interface.node == *node)
+        .map(|interface| interface.giid)
 }

@@ -162,8 +162,9 @@ impl Node for Sample {
             thread: thread.to_owned(),
             sessions,
             packets: 500,
-            opened: 101,
-            drops: 6,
+            forwarded: 101,
+            handed_over: 6,
+            queue_depth: 2,
             utilization_percent,
         };
         let processors = vec![

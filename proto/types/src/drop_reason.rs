@@ -36,7 +36,7 @@ drop_reasons! {
     NotForUs "not-for-us" "The frame's destination MAC is neither ours nor a group we listen to.",
     UnknownEtherType "unknown-ethertype" "Neither IPv4, IPv6 nor ARP.",
     Malformed "malformed" "A header is truncated, contradicts itself or has a wrong length.",
-    BadChecksum "bad-checksum" "The IPv4 header checksum is wrong.",
+    BadChecksum "bad-checksum" "The checksum of an IPv4 header, an ICMP error or a neighbour discovery message is wrong.",
     MartianSource "martian-source" "The source address can never be a sender (multicast, loopback, our own).",
     MartianDestination "martian-destination" "The destination address is never routed (loopback, link-local, unspecified).",
     Multicast "multicast" "Multicast or broadcast that no actor here listens to.",

@@ -16,8 +16,9 @@ impl View for ProcessorsReply {
                 or_unknown(processor.utilization_percent.map(percent)),
                 processor.sessions.to_string(),
                 processor.packets.to_string(),
-                processor.opened.to_string(),
-                processor.drops.to_string(),
+                processor.forwarded.to_string(),
+                processor.handed_over.to_string(),
+                processor.queue_depth.to_string(),
             ]
         };
         let titles = [
@@ -26,8 +27,9 @@ impl View for ProcessorsReply {
             "Utilization",
             "Sessions",
             "Packets",
-            "Opened",
-            "Drops",
+            "Forwarded",
+            "Handed over",
+            "Queue",
         ];
         let mut text = Table::with_rows(titles, self.processors.iter().map(row)).render(look.rows);
         if let Some(average) = average(&self.processors) {

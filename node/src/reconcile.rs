@@ -1,0 +1,141 @@
+//! The second bridge: what the cluster agreed on → what this node does.
+//!
+//! Two tasks. [`sessions`] programs the session processors from the state group, so that the standby
+//! is hot. [`control`] follows the control group: configurations, epochs, port blocks.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use raft::{Changes, Committed, Control};
+use raft_state::ControlState;
+use tokio::sync::watch;
+use types::{NodeId, SessionChange, SessionRecord};
+
+use crate::plan::forwarding::Process;
+use crate::running::{self, Running};
+use crate::{plan, site::Site};
+
+/// Programs committed sessions and neighbours until the group or the data plane ends.
+pub(crate) async fn sessions(mut changes: Changes, data_plane: forwarding::Handle) {
+    while let Some(committed) = changes.next().await {
+        let (sessions, neighbors) = match committed {
+            Committed::Snapshot(state) => {
+                let put = |record: &Arc<SessionRecord>| SessionChange::Put(record.as_ref().clone());
+                (
+                    state.sessions().map(put).collect(),
+                    state.neighbors().collect(),
+                )
+            }
+            // Our own changes go the same way: the table learns from them that they are agreed on.
+            Committed::Batch {
+                sessions,
+                neighbors,
+                ..
+            } => (sessions, neighbors),
+        };
+        if !neighbors.is_empty() && data_plane.learn(neighbors).await.is_err() {
+            return;
+        }
+        if data_plane.install(sessions).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Follows the control group.
+pub(crate) struct Follow {
+    pub(crate) process: Process,
+    pub(crate) site: Site,
+    pub(crate) control: Control,
+    pub(crate) data_plane: forwarding::Handle,
+    pub(crate) redundancy: Option<vrrp::Handle>,
+    pub(crate) running: watch::Sender<Running>,
+}
+
+impl Follow {
+    /// Applies every agreed change until the group ends.
+    pub(crate) async fn run(self) {
+        let mut agreed = self.control.watch();
+        loop {
+            let state = Arc::clone(&agreed.borrow_and_update());
+            self.follow(&state).await;
+            if agreed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn follow(&self, state: &ControlState) {
+        if let Some(redundancy) = &self.redundancy {
+            redundancy.seen_epoch(state.highest_epoch());
+        }
+        if state.revision() > self.running.borrow().revision
+            && let Some(record) = state.config()
+        {
+            match running::check(record) {
+                Ok(next) => self.apply(next).await,
+                Err(error) => tracing::error!(%error, "the committed configuration is not applied"),
+            }
+        }
+        let running = self.running.borrow().clone();
+        for address in translated_addresses(&running, &self.site) {
+            self.data_plane
+                .grant(address, &state.granted(self.process.node, address));
+        }
+    }
+
+    async fn apply(&self, next: Running) {
+        let revision = next.revision;
+        let located = plan::locate(&next.valid, &self.site.router, &self.site.node);
+        let (router, node) = match located {
+            Ok(located) => located,
+            Err(error) => {
+                tracing::error!(%error, %revision, "the committed configuration is not applied");
+                return;
+            }
+        };
+        let (plan, unresolved) =
+            plan::forwarding::compile(self.process, next.valid.authority(), router, node);
+        for route in unresolved {
+            tracing::warn!(reason = %route.reason, prefix = %route.route.prefix, "static route");
+        }
+        match self.data_plane.reconfigure(plan).await {
+            Ok(()) => {
+                grant_reserve(&self.data_plane, self.process.node, &self.site, &next);
+                tracing::info!(%revision, "configuration in force");
+                self.running.send_replace(next);
+            }
+            Err(error) => tracing::error!(%error, %revision, "the data plane keeps the old one"),
+        }
+    }
+}
+
+/// Every address that this node translates sessions to.
+pub(crate) fn translated_addresses(running: &Running, site: &Site) -> BTreeSet<IpAddr> {
+    let Ok((_, node)) = plan::locate(&running.valid, &site.router, &site.node) else {
+        return BTreeSet::new();
+    };
+    let interfaces = node
+        .device_interfaces
+        .iter()
+        .flat_map(|device| &device.network_interfaces);
+    interfaces
+        .filter(|interface| interface.source_nat)
+        .flat_map(|interface| &interface.addresses)
+        .map(|address| address.interface.ip)
+        .collect()
+}
+
+/// Gives the data plane the blocks that need no grant.
+pub(crate) fn grant_reserve(
+    data_plane: &forwarding::Handle,
+    node: NodeId,
+    site: &Site,
+    running: &Running,
+) {
+    let reserve = raft_state::port_block::preassigned(node, &site.nodes);
+    for address in translated_addresses(running, site) {
+        data_plane.grant(address, &reserve);
+    }
+}

@@ -1,0 +1,149 @@
+//! The configuration that is in force: found in the control group, or proposed to it first.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Problem, Valid};
+use raft::{Control, ProposeError};
+use raft_state::{ConfigRecord, ControlCommand, ControlOutcome, ControlState};
+use runtime::Clock;
+use tokio::sync::watch;
+use types::Revision;
+
+/// Between two attempts to propose the first configuration while the cluster forms.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A committed configuration, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// Its number.
+    pub(crate) revision: Revision,
+    /// As it was committed.
+    pub(crate) text: String,
+    /// As actors read it.
+    pub(crate) valid: Arc<Valid>,
+}
+
+/// Why there is no configuration to run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigurationError {
+    /// The first configuration's file cannot be read.
+    #[error("cannot read the first configuration {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Every problem at once; nothing of it is applied.
+    #[error("{origin} is not valid:\n{list}")]
+    Invalid {
+        /// The file, or the committed revision.
+        origin: String,
+        /// The problems, one a line.
+        list: String,
+    },
+    /// The control group cannot take it.
+    #[error("the first configuration cannot be committed")]
+    Propose(#[source] ProposeError),
+    /// The control group refused it.
+    #[error("the first configuration was refused: {0}")]
+    Refused(ControlOutcome),
+    /// The control group has ended.
+    #[error("the control group has ended before there was a configuration")]
+    Gone,
+}
+
+/// Checks `record`'s text again: it was valid when it was committed, perhaps by a newer version.
+pub(crate) fn check(record: &ConfigRecord) -> Result<Running, ConfigurationError> {
+    let origin = format!("committed configuration {}", record.revision);
+    Ok(Running {
+        revision: record.revision,
+        text: record.text.clone(),
+        valid: Arc::new(parse(&record.text, origin)?),
+    })
+}
+
+/// The committed configuration; on a cluster that has none yet, `first` is proposed. Waits for a
+/// quorum only when there is nothing committed on this node's disk.
+pub(crate) async fn obtain(
+    control: &Control,
+    first: Option<&Path>,
+    clock: Clock,
+) -> Result<Running, ConfigurationError> {
+    let mut agreed = control.watch();
+    let proposal = match first {
+        Some(path) if agreed.borrow().config().is_none() => Some(read_first(path)?),
+        Some(_) | None => None,
+    };
+    // Cancel safe: waiting takes nothing, and a proposal that was cancelled may be made again,
+    // because it says that it is based on no configuration at all.
+    tokio::select! {
+        found = committed(&mut agreed) => found,
+        failed = propose(control, proposal, clock) => Err(failed),
+    }
+}
+
+async fn committed(
+    agreed: &mut watch::Receiver<Arc<ControlState>>,
+) -> Result<Running, ConfigurationError> {
+    let state = agreed
+        .wait_for(|state| state.config().is_some())
+        .await
+        .map_err(|_| ConfigurationError::Gone)?;
+    state.config().map_or(Err(ConfigurationError::Gone), check)
+}
+
+fn read_first(path: &Path) -> Result<String, ConfigurationError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigurationError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    for warning in parse(&text, path.display().to_string())?.warnings() {
+        tracing::warn!(%warning, file = %path.display(), "configuration");
+    }
+    Ok(text)
+}
+
+fn parse(text: &str, origin: String) -> Result<Valid, ConfigurationError> {
+    let invalid = |problems: Vec<Problem>| {
+        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        ConfigurationError::Invalid {
+            origin,
+            list: list.join("\n"),
+        }
+    };
+    match config::parse(text).and_then(|candidate| candidate.validate()) {
+        Ok(valid) => Ok(valid),
+        Err(problems) => Err(invalid(problems)),
+    }
+}
+
+/// Ends only when it is hopeless; success shows in the committed state.
+async fn propose(control: &Control, text: Option<String>, clock: Clock) -> ConfigurationError {
+    let Some(text) = text else {
+        return std::future::pending().await;
+    };
+    let command = ControlCommand::SetConfig {
+        base: Revision::default(),
+        text,
+        author: "first start".to_owned(),
+        at_unix_ms: clock.unix_millis(),
+    };
+    loop {
+        match control.propose(command.clone()).await {
+            // Ours, or the peer's that was quicker: either is committed.
+            Ok(ControlOutcome::ConfigSet { .. } | ControlOutcome::ConfigStale { .. }) => {
+                return std::future::pending().await;
+            }
+            Ok(refused) => return ConfigurationError::Refused(refused),
+            Err(error) if error.is_retryable() => {
+                tracing::info!(%error, "the first configuration waits for a quorum");
+                clock.wait_until(Some(clock.now() + PATIENCE)).await;
+            }
+            Err(error) => return ConfigurationError::Propose(error),
+        }
+    }
+}
