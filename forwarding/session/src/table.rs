@@ -12,6 +12,7 @@
 //! ```
 
 mod changes;
+mod graves;
 mod install;
 mod session;
 
@@ -28,6 +29,7 @@ pub use install::Installed;
 pub use session::{NewSession, Session};
 
 use changes::Changes;
+use graves::Graves;
 
 /// More sessions than this do not fit into the index of one table.
 const MOST_SESSIONS: usize = 1 << 29;
@@ -71,14 +73,13 @@ pub struct Table {
     ids: Index,
     wheel: Wheel,
     changes: Changes,
+    graves: Graves,
     hasher: ahash::RandomState,
     limit: usize,
     /// When this node became active: until then no session was idle in its eyes.
     adopted_at: Instant,
     active: bool,
-    /// The epoch that changes were last stamped with: what comes back with it is this table's own word.
-    stamped: Epoch,
-    /// The same, if that was since the last takeover.
+    /// The epoch that changes have been stamped with since the takeover.
     epoch: Option<Epoch>,
     digest: u64,
 }
@@ -94,11 +95,11 @@ impl Table {
             ids: Index::new(limit),
             wheel: Wheel::new(),
             changes: Changes::new(limit),
+            graves: Graves::new(hasher.clone()),
             hasher,
             limit,
             adopted_at: Instant::START,
             active: false,
-            stamped: Epoch::NONE,
             epoch: None,
             digest: 0,
         }
@@ -195,6 +196,7 @@ impl Table {
     pub fn remove(&mut self, slot: Slot) -> Option<SessionRecord> {
         let record = self.take_out(slot.0)?;
         self.changes.removed(&record);
+        self.graves.bury(&record);
         Some(record)
     }
 
@@ -211,6 +213,7 @@ impl Table {
     /// to be told may be taken under the old epoch.
     pub const fn pause(&mut self) {
         self.active = false;
+        self.epoch = None;
         self.wheel.pause();
     }
 

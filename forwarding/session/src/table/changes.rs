@@ -117,7 +117,6 @@ impl Table {
         out: &mut Vec<SessionChange>,
     ) -> usize {
         let before = out.len();
-        self.stamped = stamp.epoch;
         self.epoch = self.active.then_some(stamp.epoch);
         while out.len() - before < max {
             let Some(removal) = self.changes.removals.pop_front() else {

@@ -36,9 +36,9 @@ impl Table {
         gone: &mut Vec<SessionRecord>,
     ) -> Installed {
         let (epoch, _) = change.rank();
-        // Epochs are never claimed twice, so this is an echo: of a session that is known in this form or
-        // a newer one, or that has ended here and must not rise again.
-        if epoch == self.stamped {
+        // An echo, of a session that is known in this form or a newer one, or that has ended here and must
+        // not rise again. (On standby the log alone decides, also about this node's own old words.)
+        if self.epoch == Some(epoch) {
             return Installed::Stale;
         }
         let known = self.find(change.id());
@@ -73,7 +73,7 @@ impl Table {
             .flatten()
             .filter_map(|hit| self.get(hit.slot))
             .any(|holder| self.epoch_of(holder) > record.epoch);
-        if outranked {
+        if outranked || self.active && self.graves.outlived(record) {
             if self.active {
                 // Nobody else would ever tell the cluster that this session is void.
                 self.changes.removed(record);
@@ -86,7 +86,13 @@ impl Table {
         if self.sessions.len() >= self.limit {
             return Installed::Full;
         }
-        Installed::Added(self.insert(Session::replicated(record.clone(), now), now))
+        let slot = self.insert(Session::replicated(record.clone(), now), now);
+        if self.active {
+            // A late word, which the other node may have given up meanwhile for one of ours: as the
+            // active one this node vouches for what it takes.
+            self.changes.mark(slot.0);
+        }
+        Installed::Added(slot)
     }
 
     /// The epoch whose word a session is. One that has not been told yet is this node's, if it is active:
@@ -118,8 +124,12 @@ impl Table {
         self.digest = self.digest.wrapping_add(session.fingerprint());
         let deadline = now + session.idle_timeout();
         self.wheel.arm(slot.0, deadline, now);
-        // Whatever this node wanted to tell about the session is outdated by the newer word.
-        self.changes.forget(slot.0);
+        if self.active {
+            self.changes.mark(slot.0);
+        } else {
+            // Whatever this node wanted to tell about the session is outdated by the newer word.
+            self.changes.forget(slot.0);
+        }
         Installed::Updated(slot)
     }
 }

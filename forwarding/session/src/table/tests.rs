@@ -571,6 +571,7 @@ fn a_newer_word_outdates_what_this_node_wanted_to_tell() {
     let slot = table.open(udp(1), at(0)).unwrap();
     let changes = take(&mut table, A);
     table.touch(hit(slot, Direction::Reverse), None, 60, at(1));
+    table.pause();
     let SessionChange::Put(record) = &changes[0] else {
         panic!("{changes:?}")
     };
