@@ -72,6 +72,13 @@ impl NetNs {
         PathBuf::from(format!("/proc/self/fd/{}", self.descriptor.as_raw_fd()))
     }
 
+    /// What tells it from every other namespace; `None` when the descriptor cannot be asked.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        nix::sys::stat::fstat(&self.descriptor)
+            .ok()
+            .map(|state| state.st_ino)
+    }
+
     /// Gives up the handle for its descriptor.
     pub(crate) fn into_descriptor(self) -> OwnedFd {
         self.descriptor

@@ -104,6 +104,11 @@ impl Process {
             .map_err(|source| self.end_error(source))
     }
 
+    /// Waits for its end.
+    pub fn wait(&mut self) -> Result<ExitStatus, ProcessError> {
+        self.child.wait().map_err(|source| self.end_error(source))
+    }
+
     /// The last `lines` lines that it printed.
     pub fn last_words(&self, lines: usize) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

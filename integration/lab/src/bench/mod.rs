@@ -1,1 +1,39 @@
-//! (being written)
+//! `tandem lab bench …`: Tandem beside what it replaces, in one run, on one machine.
+//!
+//! Absolute figures of such a laboratory move from machine to machine; the ratio of two measurements
+//! of the same minute is what counts, and each bar is one.
+
+pub mod failover;
+mod peer;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+pub use failover::FailoverArgs;
+
+/// Exit code when a peer's package is not installed.
+const MISSING: u8 = 2;
+
+/// What the laboratory can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LabCommand {
+    /// Measure Tandem beside what it replaces.
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+/// What can be measured.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchCommand {
+    /// A node's failure: Tandem beside keepalived and conntrackd.
+    Failover(FailoverArgs),
+}
+
+/// Runs a laboratory command; to be called before the process starts any thread.
+pub fn run(command: &LabCommand) -> ExitCode {
+    match command {
+        LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
+    }
+}

@@ -6,10 +6,9 @@
 //! Everything runs in namespaces of its own ([`crate::sandbox`]) and vanishes with them.
 
 mod keep;
-mod progress;
 mod report;
 mod round;
-mod stage;
+pub(crate) mod stage;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,9 +17,10 @@ use anyhow::Context as _;
 use clap::Args;
 use runtime::Clock;
 
+use crate::load::Load;
+use crate::progress::Progress;
 use crate::sandbox::{self, Place, Sandbox};
 use crate::topology::SiteOptions;
-use progress::Progress;
 use report::DemoReport;
 use stage::Stage;
 
@@ -79,7 +79,8 @@ fn perform(args: &DemoArgs, sandbox: &Sandbox) -> anyhow::Result<DemoReport> {
     };
     let mut stage = Stage::build(sandbox, options, clock, &progress)?;
     stage.wait_until_ready(&progress)?;
-    let traffic = stage.start_traffic(args.connections, &progress)?;
+    let network = stage.cluster.network();
+    let traffic = Load::start(network, args.connections, clock, &progress)?;
     let mut rounds = Vec::new();
     for number in 1..=args.rounds {
         let round = round::play(&mut stage, &traffic, number, &progress)?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::DemoArgs;
 use super::round::Round;
-use super::stage::Ended;
+use crate::load::Ended;
 use crate::traffic::ProbeReport;
 
 /// Everything that was found out.

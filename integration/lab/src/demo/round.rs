@@ -5,24 +5,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::progress::Progress;
-use super::stage::{Stage, Traffic};
+use super::stage::Stage;
+use crate::load::{Load, WATCH};
 use crate::observe::Film;
+use crate::progress::Progress;
 use crate::topology::Side;
 use crate::traffic::timeline::milliseconds;
 use crate::traffic::{PingReport, ProbeReport, TcpReport, unix_nanos};
 
 /// Calm before a failure: the window that shows what the machine loses without one.
 const CALM: Duration = Duration::from_millis(500);
-/// Every connection must prove within this time after a failure that it lives. TCP's own
-/// retransmission timers (RFC 6298) double from 200 ms on, and a connection is given up after ten
-/// seconds without an echo.
-const PROOF_DEADLINE: Duration = Duration::from_secs(12);
-/// The probe goes on for so long after a failure at least.
-const WATCH: Duration = Duration::from_secs(2);
-/// Time between two looks at the traffic.
-const LOOK: Duration = Duration::from_millis(50);
-
 /// What happened in one failure.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Round {
@@ -72,7 +64,7 @@ pub(super) struct Phases {
 /// Kills the active node and watches what becomes of the traffic.
 pub(super) fn play(
     stage: &mut Stage,
-    traffic: &Traffic,
+    traffic: &Load,
     number: u8,
     progress: &Progress,
 ) -> anyhow::Result<Round> {
@@ -90,7 +82,8 @@ pub(super) fn play(
     ));
     let failed_at = stage.cluster.fail(active)?;
     traffic.tcp.demand_proof();
-    let tcp = watch(stage, traffic, progress)?;
+    let clock = stage.clock;
+    let tcp = traffic.watch(clock, progress, || Ok(stage.cluster.check_running()?))?;
     let survivor = active.other();
     let view = stage.ha(survivor).context("the survivor does not answer")?;
     let film = latest(&view.failovers, &copies.failovers);
@@ -158,25 +151,6 @@ pub(super) fn bring_back(
         took.as_secs_f64()
     ));
     Ok(())
-}
-
-/// Waits until every connection has proven itself or is dead, and the probe has gone on for a while.
-fn watch(stage: &mut Stage, traffic: &Traffic, progress: &Progress) -> anyhow::Result<TcpReport> {
-    let begun = stage.clock.now();
-    loop {
-        stage.cluster.check_running()?;
-        let (report, proven) = (traffic.tcp.report(), traffic.tcp.proven());
-        progress.detail(&format!(
-            "{proven} of {} connections have gone on",
-            report.opened
-        ));
-        let elapsed = stage.clock.now().saturating_since(begun);
-        let settled = proven >= report.alive && elapsed >= WATCH;
-        if settled || elapsed >= PROOF_DEADLINE {
-            return Ok(report);
-        }
-        std::thread::sleep(LOOK);
-    }
 }
 
 /// The film that was not there before.

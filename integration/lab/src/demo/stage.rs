@@ -1,58 +1,32 @@
 //! The stage: network, cluster and traffic, and waiting for them with a deadline and an explanation.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use runtime::Clock;
 
-use super::progress::Progress;
 use crate::cluster::{Cluster, Member};
 use crate::observe::HaView;
+use crate::progress::Progress;
 use crate::sandbox::Sandbox;
 use crate::topology::files::{self, SiteOptions};
-use crate::topology::pair_witness::{SERVER, SERVER_V6};
 use crate::topology::{PairWitness, Side};
-use crate::traffic::tcp::Deaths;
-use crate::traffic::{EchoServer, Ping, TcpOptions, TcpReport, TcpTraffic, UdpProbe};
 
-/// The echo protocol's own port (RFC 862).
-const ECHO: u16 = 7;
 /// How long the cluster may take to become ready, at the start and after a node's return.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
-/// How long connections may take to open.
-const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time between two looks at a node: each one is a process of its own.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The network with its cluster.
 #[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) cluster: Cluster,
-    pub(super) clock: Clock,
-}
-
-/// Everything that flows.
-#[derive(Debug)]
-pub(super) struct Traffic {
-    _server: EchoServer,
-    pub(super) tcp: TcpTraffic,
-    pub(super) udp: UdpProbe,
-    pub(super) pings: [Ping; 2],
-}
-
-/// The traffic's last words.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) tcp: TcpReport,
-    pub(super) deaths: Deaths,
-    pub(super) udp: crate::traffic::ProbeReport,
-    pub(super) udp_corrupt: u64,
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
+    pub(crate) clock: Clock,
 }
 
 impl Stage {
     /// Builds the network and starts all members.
-    pub(super) fn build(
+    pub(crate) fn build(
         sandbox: &Sandbox,
         options: SiteOptions,
         clock: Clock,
@@ -70,7 +44,7 @@ impl Stage {
     }
 
     /// Waits until one node is active, the other stands by, and both say that they are ready.
-    pub(super) fn wait_until_ready(&mut self, progress: &Progress) -> anyhow::Result<Side> {
+    pub(crate) fn wait_until_ready(&mut self, progress: &Progress) -> anyhow::Result<Side> {
         self.wait(READY_DEADLINE, progress, |views| {
             let active = Side::BOTH
                 .into_iter()
@@ -82,7 +56,7 @@ impl Stage {
     }
 
     /// Waits until the standby has programmed as many sessions as the active node.
-    pub(super) fn wait_for_copies(
+    pub(crate) fn wait_for_copies(
         &mut self,
         active: Side,
         progress: &Progress,
@@ -119,76 +93,11 @@ impl Stage {
         }
     }
 
-    /// Starts all traffic and waits until it flows.
-    pub(super) fn start_traffic(
-        &self,
-        connections: u32,
-        progress: &Progress,
-    ) -> anyhow::Result<Traffic> {
-        progress.step(&format!(
-            "opening {connections} TCP connections through the NAT, a 1 kHz UDP probe, pings"
-        ));
-        let network = self.cluster.network();
-        let server = EchoServer::start(&network.server, ECHO)?;
-        let options = TcpOptions::new((SERVER, ECHO).into(), connections);
-        let tcp = TcpTraffic::start(&network.client, options, self.clock)?;
-        let deadline = self.clock.now() + OPEN_DEADLINE;
-        while !tcp.is_settled() {
-            progress.detail(&format!(
-                "{} of {connections} connections open",
-                tcp.report().opened
-            ));
-            ensure!(
-                self.clock.now() < deadline,
-                "only {} of {connections} connections opened within {OPEN_DEADLINE:?}",
-                tcp.report().opened
-            );
-            std::thread::sleep(LOOK);
-        }
-        let target = (SERVER, ECHO).into();
-        let udp = UdpProbe::start(&network.client, target, Duration::from_millis(1))?;
-        let ping = |target: IpAddr| {
-            Ping::start(
-                &network.client,
-                target,
-                Duration::from_millis(20),
-                self.clock,
-            )
-        };
-        let pings = [ping(SERVER.into())?, ping(SERVER_V6.into())?];
-        Ok(Traffic {
-            _server: server,
-            tcp,
-            udp,
-            pings,
-        })
-    }
-
     /// One node's answer, when the other may be dead.
-    pub(super) fn ha(&self, side: Side) -> anyhow::Result<HaView> {
+    pub(crate) fn ha(&self, side: Side) -> anyhow::Result<HaView> {
         self.cluster
             .ha(side)
             .with_context(|| format!("node {}", side.name()))
-    }
-}
-
-impl Traffic {
-    /// Ends everything and counts.
-    pub(super) fn stop(self) -> anyhow::Result<Ended> {
-        let Self {
-            _server,
-            tcp,
-            udp,
-            pings: _,
-        } = self;
-        let udp = udp.stop();
-        let (tcp, deaths) = tcp.stop()?;
-        Ok(Ended {
-            tcp,
-            deaths,
-            udp: udp.whole(),
-            udp_corrupt: udp.corrupt(),
-        })
     }
 }
 

@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::link::{InfoBridge, InfoData, InfoMacVlan, InfoVeth, MacVlanMode};
 use rtnetlink::{
-    Handle, LinkBridge, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
+    Handle, LinkBridge, LinkBridgePort, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    RouteMessageBuilder,
 };
 use types::MacAddr;
 
@@ -22,7 +23,14 @@ pub enum Change<'a> {
     Up(&'a str),
     /// Sets a device down; the other end of a veth pair loses its carrier.
     Down(&'a str),
-    /// Makes a device a port of a bridge.
+    /// Deletes a device, and a veth's other end with it.
+    Delete(&'a str),
+    /// Makes a device a port of a bridge, which gets no unicast frames for addresses that were not
+    /// seen behind it.
+    ///
+    /// A flooding bridge would hand an active router's frames to the standby for a while after the
+    /// active one's port has gone. A kernel router forwards them even as a standby (RFC 9568 §6.4.2
+    /// forbids it), and an outage would be hidden by accident of the laboratory.
     Join {
         /// The device.
         device: &'a str,
@@ -137,8 +145,12 @@ async fn perform(handle: &Handle, change: &Change<'_>) -> Result<(), ChangeError
     match change {
         Change::Up(device) => set(LinkUnspec::new_with_index(index(device)?).up()).await,
         Change::Down(device) => set(LinkUnspec::new_with_index(index(device)?).down()).await,
+        Change::Delete(device) => asked(change, handle.link().del(index(device)?).execute()).await,
         Change::Join { device, bridge } => {
-            set(LinkUnspec::new_with_index(index(device)?).controller(index(bridge)?)).await
+            let port = index(device)?;
+            set(LinkUnspec::new_with_index(port).controller(index(bridge)?)).await?;
+            let quiet = LinkBridgePort::new(port).flood(false).build();
+            asked(change, handle.link().set_port(quiet).execute()).await
         }
         Change::Leave(device) => {
             set(LinkUnspec::new_with_index(index(device)?).nocontroller()).await

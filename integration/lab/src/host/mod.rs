@@ -3,8 +3,13 @@
 mod change;
 
 use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command};
 use std::thread::JoinHandle;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::netns::{NamespaceError, NetNs};
 use crate::sys::{self, Offload};
@@ -142,6 +147,38 @@ impl Host {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
         })
+    }
+
+    /// Whether `address` is the host's own now: only then can a socket be bound to it.
+    pub fn has_address(&self, address: IpAddr) -> Result<bool, HostError> {
+        self.run(|| std::net::UdpSocket::bind((address, 0)).is_ok())
+    }
+
+    /// Kills every process inside by SIGKILL, whoever started it; gives how many there were.
+    ///
+    /// All are stopped before the first one dies: a child that sees its parent die would otherwise
+    /// have the time for a last word, which a power cut does not give it.
+    pub fn kill_all(&self) -> Result<usize, HostError> {
+        let entries = std::fs::read_dir("/proc")
+            .map_err(|source| self.namespace_error(NamespaceError::Enter(source)))?;
+        let own = std::process::id().cast_signed();
+        let inside: Vec<_> = entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+            .filter(|process| *process != own && self.has_process(*process))
+            .map(Pid::from_raw)
+            .collect();
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            for process in &inside {
+                // One that has ended meanwhile needs no signal.
+                let _gone = kill(*process, signal);
+            }
+        }
+        Ok(inside.len())
+    }
+
+    fn has_process(&self, process: i32) -> bool {
+        let namespace = std::fs::metadata(format!("/proc/{process}/ns/net")).ok();
+        namespace.is_some_and(|file| Some(file.ino()) == self.netns.inode())
     }
 
     /// Applies `changes` in order, up to the first that fails.

@@ -21,9 +21,6 @@ pub enum EnterError {
     /// Threads exist already; a mistake in the program.
     #[error("the sandbox must be entered before the program starts threads")]
     Threads,
-    /// Even root was refused namespaces: a container without the right capabilities.
-    #[error("this root may not make network namespaces; give the container CAP_SYS_ADMIN")]
-    RootRefused(#[source] Errno),
     /// The identity maps could not be written.
     #[error("cannot become root inside the user namespace")]
     Identities(#[source] io::Error),

@@ -1,7 +1,7 @@
 //! Namespaces of its own for a command: root inside, nothing outside, gone with the process.
 //!
 //! ```text
-//! outer (this process)          unshares user, net, mount, pid; forwards signals; removes files
+//! outer (this process)          unshares (user,) net, mount, pid; forwards signals; removes files
 //!   └─ init (pid 1 inside)      mounts /proc, reaps orphans, dies with outer (PDEATHSIG)
 //!        └─ inside              runs the command; its exit code is the outer one's
 //! ```
@@ -145,18 +145,17 @@ fn raise_limits() {
     let _kept = setrlimit(Resource::RLIMIT_RTPRIO, 99, 99);
 }
 
+/// Root goes without a user namespace where it may: real-time priorities, and files of other users,
+/// stay within reach. Everybody else, and a root without the right capabilities, makes one.
 fn unshare() -> Result<(), EnterError> {
     let namespaces = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
     // Identities must be read before: inside they are nobody until the maps are written.
     let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    match nix::sched::unshare(namespaces | CloneFlags::CLONE_NEWUSER) {
-        Ok(()) => map_identities(user.as_raw(), group.as_raw()),
-        // Root needs no user namespace to make the others.
-        Err(_) if user.is_root() => {
-            nix::sched::unshare(namespaces).map_err(EnterError::RootRefused)
-        }
-        Err(errno) => Err(EnterError::refused(errno)),
+    if user.is_root() && nix::sched::unshare(namespaces).is_ok() {
+        return Ok(());
     }
+    nix::sched::unshare(namespaces | CloneFlags::CLONE_NEWUSER).map_err(EnterError::refused)?;
+    map_identities(user.as_raw(), group.as_raw())
 }
 
 /// Root inside is whoever called outside.

@@ -255,4 +255,24 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_products_own_checks_accept_the_files() {
+        for member in Member::ALL {
+            for file in files(member, Path::new("/run/lab"), SiteOptions::default()) {
+                let problems = match file.name {
+                    "node.toml" => config::bootstrap::read(&file.text).map(drop),
+                    _ => config::parse(&file.text)
+                        .and_then(|site| site.validate())
+                        .map(drop),
+                };
+                assert!(
+                    problems.is_ok(),
+                    "{} of {}: {problems:#?}",
+                    file.name,
+                    member.name()
+                );
+            }
+        }
+    }
 }

@@ -127,7 +127,7 @@ pub struct PairWitness {
     pub witness: Host,
     a: NodeHost,
     b: NodeHost,
-    direct: Wire,
+    direct: Option<Wire>,
 }
 
 impl PairWitness {
@@ -168,7 +168,7 @@ impl PairWitness {
             witness,
             a,
             b,
-            direct,
+            direct: Some(direct),
         })
     }
 
@@ -198,16 +198,37 @@ impl PairWitness {
         let NodeHost { host, lan, wan, ha } = self.node(side);
         self.switch.cut_carriers([lan, wan, ha])?;
         let at = unix_nanos();
-        self.direct.cut(host)?;
+        if let Some(direct) = &self.direct {
+            direct.cut(host)?;
+        }
         Ok(at)
     }
 
     /// Puts all plugs of a node back.
     pub fn plug_in(&self, side: Side) -> Result<(), HostError> {
         let NodeHost { host, lan, wan, ha } = self.node(side);
-        self.direct.restore(host)?;
+        if let Some(direct) = &self.direct {
+            direct.restore(host)?;
+        }
         for port in [ha, lan, wan] {
             self.switch.restore(host, port)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a fresh machine in a node's place: kernel state (addresses, connections) of the old one
+    /// is gone, as after a power cut. The direct HA link goes with the old one and does not return.
+    pub fn replace_node(&mut self, side: Side) -> Result<(), HostError> {
+        let direct = self.direct.take();
+        let old = &self.node(side).host;
+        old.apply(&["lan0", "wan0", "ha0"].map(Change::Delete))?;
+        if direct.is_some() {
+            old.apply(&[Change::Delete("ha1")])?;
+        }
+        let fresh = node_host(&self.switch, side)?;
+        match side {
+            Side::A => self.a = fresh,
+            Side::B => self.b = fresh,
         }
         Ok(())
     }

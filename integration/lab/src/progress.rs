@@ -1,20 +1,20 @@
 //! Live progress: a moving line on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::Clock;
-use std::time::Duration;
 
 /// Says what is going on.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     clock: Clock,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             // The template is a literal; a wrong one would show the default spinner.
@@ -28,21 +28,21 @@ impl Progress {
     }
 
     /// A new step: a line of its own, with the time since the start.
-    pub(super) fn step(&self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         let elapsed = self.clock.now().saturating_since(types::Instant::START);
         self.note(&format!("{:5.1} s  {text}", elapsed.as_secs_f64()));
         self.detail(text);
     }
 
     /// How far the step is; only where a line can be overwritten.
-    pub(super) fn detail(&self, text: &str) {
+    pub(crate) fn detail(&self, text: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(text.to_owned());
         }
     }
 
     /// A lasting line.
-    pub(super) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| println!("{text}")),
             None => println!("{text}"),
@@ -50,7 +50,7 @@ impl Progress {
     }
 
     /// Takes the moving line away.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
