@@ -2,7 +2,7 @@
 //!
 //! It needs no root and no package: [`sandbox`] gives the process namespaces of its own, [`host`] and
 //! [`link`] build networks in them, [`traffic`] fills them, [`topology`] knows the usual shapes.
-//! On top stand the demonstration ([`demo`]), the benchmarks ([`bench`]) and a [`harness`] for tests.
+//! On top stand the demonstration ([`demo`]), the benchmarks ([`mod@bench`]) and a [`harness`] for tests.
 //! Whatever happens to the process, its namespaces die with it.
 
 pub mod bench;

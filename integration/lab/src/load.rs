@@ -108,6 +108,11 @@ impl Load {
         }
     }
 
+    /// Sessions that a router has for it now: one for each connection, the probe and each ping.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.tcp.report().alive + 3
+    }
+
     /// Ends everything and counts.
     pub(crate) fn stop(self) -> anyhow::Result<Ended> {
         let Self {

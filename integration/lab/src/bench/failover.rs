@@ -263,7 +263,7 @@ impl Pair for Stage {
     fn wait_until_ready(&mut self, sessions: u32, progress: &Progress) -> anyhow::Result<Side> {
         let active = Stage::wait_until_ready(self, progress)?;
         if sessions > 0 {
-            self.wait_for_copies(active, progress)?;
+            self.wait_for_copies(active, sessions.into(), progress)?;
         }
         Ok(active)
     }

@@ -69,7 +69,7 @@ pub(super) fn play(
     progress: &Progress,
 ) -> anyhow::Result<Round> {
     let active = stage.wait_until_ready(progress)?;
-    let [a, b] = stage.wait_for_copies(active, progress)?;
+    let [a, b] = stage.wait_for_copies(active, traffic.sessions(), progress)?;
     let (before, copies) = match active {
         Side::A => (a, b),
         Side::B => (b, a),

@@ -55,15 +55,16 @@ impl Stage {
         })
     }
 
-    /// Waits until the standby has programmed as many sessions as the active node.
+    /// Waits until the active node has at least `sessions` sessions, and the standby as many as it.
     pub(crate) fn wait_for_copies(
         &mut self,
         active: Side,
+        sessions: u64,
         progress: &Progress,
     ) -> anyhow::Result<[HaView; 2]> {
         self.wait(READY_DEADLINE, progress, |views| {
             let (active, standby) = (view(views, active), view(views, active.other()));
-            let same = active.sessions > 0 && standby.sessions >= active.sessions;
+            let same = active.sessions >= sessions && standby.sessions >= active.sessions;
             (same && standby.ready).then(|| views.clone())
         })
     }
