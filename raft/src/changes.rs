@@ -103,7 +103,7 @@ impl Hub {
         }
     }
 
-    pub(crate) const fn applied(&self) -> &Arc<Applied<MemoryGroup>> {
+    pub(crate) const fn agreed(&self) -> &Arc<Applied<MemoryGroup>> {
         &self.applied
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     fn apply(hub: &Hub, sequence: u64) {
         let outcome = StateOutcome::Applied { stale: Vec::new() };
-        hub.applied(&hub.applied().state(), &batch(sequence), &outcome);
+        hub.applied(&hub.agreed().state(), &batch(sequence), &outcome);
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ impl StateGroup {
 
     /// What this member knows to be agreed on; a frozen clone, cheap.
     pub fn state(&self) -> ClusterState {
-        self.hub.applied().state()
+        self.hub.agreed().state()
     }
 
     /// Which life of this node this is.
@@ -110,7 +110,7 @@ impl StateGroup {
     /// How the group is.
     pub fn status(&self) -> GroupStatus {
         let patience = patience(self.local.timing.state.election_max);
-        let checksum = self.hub.applied().checksum();
+        let checksum = self.hub.agreed().checksum();
         status::of(&self.seat, &self.local, patience, checksum)
     }
 }

@@ -127,7 +127,7 @@ impl Generations {
             }
         };
         self.state.seat.set(None);
-        carried.absorb(&self.hub.applied().state());
+        carried.absorb(&self.hub.agreed().state());
         if running.raft.shutdown().await.is_err() {
             tracing::warn!("the state group's old generation did not end in order");
         }
@@ -144,12 +144,7 @@ impl Generations {
         clients.generation = lineage.generation;
         let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
         let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
-        let machine = Machine::new(
-            None,
-            Arc::clone(self.hub.applied()),
-            observer,
-            Journal::None,
-        );
+        let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None);
         let raft = openraft::Raft::new(
             id.to_u64(),
             Arc::new(config),
@@ -181,7 +176,7 @@ impl Generations {
         let known = std::mem::take(carried);
         let missing = self
             .hub
-            .applied()
+            .agreed()
             .ask(|state| known.missing_in(state).collect::<Vec<_>>());
         if !missing.is_empty() {
             tracing::info!(

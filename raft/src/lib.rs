@@ -7,6 +7,7 @@
 mod changes;
 mod cluster;
 mod config;
+mod control;
 mod error;
 mod generation;
 mod group;

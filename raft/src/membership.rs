@@ -4,15 +4,13 @@
 //! it has caught up, and then in one change makes it a voter and removes the node's earlier life: so a
 //! vote that was forgotten is never cast twice, and the number of voters does not grow.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
-
-use types::NodeId;
 
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
-use crate::network::{Clients, JoinReply, Peers, hello, join};
+use crate::network::{JoinReply, hello, join};
+use crate::propose::Proposer;
 use crate::seat::{Running, Seat, voters_for_good};
 
 /// Between two tries to take part.
@@ -72,22 +70,21 @@ fn with_newcomer(voters: impl Iterator<Item = u64>, newcomer: MemberId) -> BTree
 
 /// Begins a group with this member alone.
 pub(crate) async fn found<G: Group>(running: &Running<G>) -> bool {
-    let alone = BTreeMap::from([(running.id.to_u64(), ())]);
+    let alone = BTreeSet::from([running.id.to_u64()]);
     running.raft.initialize(alone).await.is_ok()
 }
 
 /// Returns when this member's vote counts in the control group.
 pub(crate) async fn take_part_in_control(
-    local: Arc<Local>,
-    peers: Peers,
-    clients: Clients,
+    control: Proposer<ControlGroup>,
     running: Running<ControlGroup>,
 ) {
+    let (local, clients) = (&control.local, control.clients(&running));
     while !running.is_voter() && running.fatal().is_none() {
-        let answers = hello(&local, &peers, QUESTION).await;
+        let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
             join(&clients, &running, 2 * CATCH_UP).await;
-        } else if !running.is_formed() && may_found(&local, answers.len()) {
+        } else if !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");
         }
@@ -105,6 +102,7 @@ fn may_found(local: &Local, answers: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use raft_state::Incarnation;
+    use types::NodeId;
 
     use super::*;
 

@@ -47,6 +47,14 @@ enum Attempt<O> {
 }
 
 impl<G: Group> Proposer<G> {
+    pub(crate) fn new(local: &Arc<Local>, peers: &Peers) -> Self {
+        Self {
+            local: Arc::clone(local),
+            peers: peers.clone(),
+            seat: Arc::default(),
+        }
+    }
+
     /// Tries until there is an outcome, at most for the plan's time.
     pub(crate) async fn propose(&self, command: &G::Command) -> Result<G::Outcome, ProposeError> {
         let begun = self.local.clock.now();
@@ -68,7 +76,7 @@ impl<G: Group> Proposer<G> {
                     ProposeError::NoLeader { group, waited }
                 });
             }
-            match self.attempt(command, patience - waited).await {
+            match self.attempt(command, patience.saturating_sub(waited)).await {
                 Attempt::Done(outcome) => return Ok(outcome),
                 Attempt::Nothing => {}
                 Attempt::Unknown => unknown = true,

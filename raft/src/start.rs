@@ -15,28 +15,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_state::{ControlCommand, ControlOutcome, ControlState, Incarnation};
+use raft_state::ControlState;
 use runtime::{Clock, Shutdown, Subsystem};
 use tokio::sync::{oneshot, watch};
 
 use crate::changes::Hub;
 use crate::cluster::{Cluster, Control, StateGroup};
-use crate::config::config_of;
+use crate::control;
 use crate::error::StartError;
 use crate::generation::Generations;
-use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
+use crate::group::{ControlGroup, Group, GroupName, MemoryGroup};
 use crate::local::Local;
 use crate::membership::take_part_in_control;
-use crate::network::{Clients, Peers, Server, Tls, adopt, check_tls, serve};
+use crate::network::{Peers, Server, Tls, adopt, check_tls, serve};
 use crate::pending::Pending;
 use crate::plan::{ClusterPlan, Listen};
 use crate::propose::{Counter, Proposer, attend};
 use crate::publisher::publish;
-use crate::seat::{Running, Seat};
-use crate::store::{
-    Applied, DiskStore, Journal, LogStore, Machine, Observer, Recovered, StorageThread,
-    next_incarnation, open_or_replace,
-};
+use crate::seat::Seat;
+use crate::store::{DiskStore, Recovered, StorageThread, next_incarnation, open_or_replace};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
@@ -178,137 +175,74 @@ async fn close<G: Group>(seat: &Seat<G>) {
     }
 }
 
-/// Publishes every change of the control group's state; the newest only.
-struct Agreed(watch::Sender<Arc<ControlState>>);
-
-impl Observer<ControlGroup> for Agreed {
-    fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
-        self.0.send_replace(Arc::new(state.clone()));
-    }
-
-    fn replaced(&self, state: &ControlState) {
-        self.0.send_replace(Arc::new(state.clone()));
-    }
-}
-
 async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
-    let Prepared {
-        local,
-        tls,
-        listeners,
-        store,
-        recovered,
-    } = prepared;
-    let peers = Peers::new(&local, tls.as_ref());
-    let control = Proposer {
-        local: Arc::clone(&local),
-        peers: peers.clone(),
-        seat: Arc::<Seat<ControlGroup>>::default(),
-    };
-    let state = Proposer {
-        local: Arc::clone(&local),
-        peers: peers.clone(),
-        seat: Arc::<Seat<MemoryGroup>>::default(),
-    };
-    let listeners = adopt(listeners)?;
+    let local = prepared.local;
+    let peers = Peers::new(&local, prepared.tls.as_ref());
+    let proposers = (
+        Proposer::<ControlGroup>::new(&local, &peers),
+        Proposer::<MemoryGroup>::new(&local, &peers),
+    );
+    let (control, state) = &proposers;
+    let listeners = adopt(prepared.listeners)?;
     let server = Server {
         local: Arc::clone(&local),
         control: Arc::clone(&control.seat),
         state: Arc::clone(&state.seat),
-        secure: tls.is_some(),
+        secure: prepared.tls.is_some(),
     };
-    let (publish_agreed, agreed) = watch::channel(Arc::default());
-    let journal = StorageThread::start(store, inner).map_err(StartError::Threads)?;
-    let running = start_control(&control, recovered, journal, Agreed(publish_agreed)).await?;
-    control.seat.set(Some(running.clone()));
-    let clients = control.clients(&running);
-    inner.spawn("serve", serve(server, listeners, tls, inner.shutdown()));
+    let journal = StorageThread::start(prepared.store, inner).map_err(StartError::Threads)?;
+    let (running, agreed) = control::start(control, prepared.recovered, journal).await?;
+    inner.spawn(
+        "serve",
+        serve(server, listeners, prepared.tls, inner.shutdown()),
+    );
     inner.spawn(
         "take part",
-        take_part_in_control(Arc::clone(&local), peers, clients, running.clone()),
+        take_part_in_control(control.clone(), running.clone()),
     );
     inner.spawn(
         "end of control",
-        watch_end(Arc::clone(&control.seat), running),
+        control::watch_end(Arc::clone(&control.seat), running),
     );
-
-    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
-    let pending = Arc::new(Pending::new(local.limits.pending));
-    let generations = Generations {
-        control: control.clone(),
-        state: state.clone(),
-        agreed: agreed.clone(),
-        hub: Arc::clone(&hub),
-        pending: Arc::clone(&pending),
-    };
     let (counter, tickets) = Counter::new();
-    inner.spawn("generations", generations.run());
     inner.spawn(
         "proposals",
         attend(control.clone(), tickets, inner.shutdown()),
     );
-    inner.spawn("publisher", publish(state.clone(), Arc::clone(&pending)));
+    let state_group = start_state(proposers.clone(), agreed.clone(), inner);
     Ok(Cluster {
         control: Control {
-            local: Arc::clone(&local),
-            seat: control.seat,
+            local,
+            seat: proposers.0.seat,
             agreed,
             counter,
         },
-        state: StateGroup {
-            local,
-            seat: state.seat,
-            hub,
-            pending,
-        },
+        state: state_group,
     })
 }
 
-async fn start_control(
-    control: &Proposer<ControlGroup>,
-    mut recovered: Recovered<ControlGroup>,
-    journal: Journal,
-    observer: Agreed,
-) -> Result<Running<ControlGroup>, StartError> {
-    let local = &control.local;
-    let failed = |reason: String| StartError::Group {
-        group: GroupName::Control,
-        reason,
+/// Starts what keeps this member in the state group and tells the group what the node does.
+fn start_state(
+    (control, state): (Proposer<ControlGroup>, Proposer<MemoryGroup>),
+    agreed: watch::Receiver<Arc<ControlState>>,
+    inner: &mut Subsystem,
+) -> StateGroup {
+    let local = Arc::clone(&state.local);
+    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
+    let pending = Arc::new(Pending::new(local.limits.pending));
+    let generations = Generations {
+        control,
+        state: state.clone(),
+        agreed,
+        hub: Arc::clone(&hub),
+        pending: Arc::clone(&pending),
     };
-    let id = MemberId {
-        node: local.me.id,
-        incarnation: recovered.founded.unwrap_or(local.incarnation),
-    };
-    let config = config_of(ControlGroup::NAME, local).map_err(|error| failed(error.to_string()))?;
-    let machine = Machine::new(
-        recovered.snapshot.take(),
-        Arc::<Applied<ControlGroup>>::default(),
-        Arc::new(observer),
-        journal.clone(),
-    );
-    let clients = Clients {
-        local: Arc::clone(local),
-        peers: control.peers.clone(),
-        id,
-        generation: 0,
-    };
-    let log = LogStore::durable(recovered, journal);
-    let raft = openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log, machine)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    raft.runtime_config().elect(!local.is_witness());
-    Ok(Running {
-        raft,
-        id,
-        generation: 0,
-    })
-}
-
-/// Tells everybody when the control group has ended here: its disk has failed it.
-async fn watch_end(seat: Arc<Seat<ControlGroup>>, running: Running<ControlGroup>) {
-    let reason = running.ended().await;
-    if seat.stopped().is_none() {
-        tracing::error!(%reason, "the control group ended here");
-        seat.stop(reason);
+    inner.spawn("generations", generations.run());
+    inner.spawn("publisher", publish(state.clone(), Arc::clone(&pending)));
+    StateGroup {
+        local,
+        seat: state.seat,
+        hub,
+        pending,
     }
 }

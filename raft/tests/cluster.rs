@@ -43,7 +43,7 @@ async fn two_nodes_and_a_witness_form_agree_and_replicate() {
         .unwrap();
     loop {
         match changes.next().await.unwrap() {
-            Committed::Snapshot(state) if state.session(SessionId(7)).is_some() => break,
+            Committed::Snapshot(all) if all.session(SessionId(7)).is_some() => break,
             Committed::Snapshot(_) => {}
             Committed::Batch { own, sessions, .. } => {
                 assert!(!own);
@@ -383,6 +383,13 @@ async fn garbage_and_strangers_do_not_hurt() {
         stranger.cluster(B).control.status().member(A).unwrap().role,
         MemberRole::Absent
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_link_is_passed_over() {
+    let mut lab = Lab::pair_with_witness().with_a_dead_link();
+    lab.start_all().await;
+    lab.all_voters(&[A, B, W]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

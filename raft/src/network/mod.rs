@@ -7,13 +7,19 @@
 //! Whoever is addressed wrongly says so and does nothing: after a restart a node is another member, and
 //! must not answer for its earlier life.
 
+mod answer;
 mod client;
+mod consensus;
+mod listen;
 mod peer;
+mod questions;
 mod server;
 mod snapshot;
 mod tls;
 
-pub(crate) use client::{Asked, Clients, hello, join, propose_to};
-pub(crate) use peer::{Lane, Peers};
-pub(crate) use server::{JoinReply, ProposeReply, Server, adopt, check_tls, propose_here, serve};
+pub(crate) use client::Clients;
+pub(crate) use listen::{adopt, check_tls, serve};
+pub(crate) use peer::Peers;
+pub(crate) use questions::{Asked, JoinReply, ProposeReply, hello, join, propose_to};
+pub(crate) use server::{Server, propose_here};
 pub(crate) use tls::Tls;

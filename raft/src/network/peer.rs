@@ -22,8 +22,8 @@ use crate::local::Local;
 const CONNECT: Duration = Duration::from_millis(150);
 /// A connection without an answer for that long is dead: a link may fail without a word.
 const KEEP_ALIVE: Duration = Duration::from_millis(300);
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
+pub(super) const STREAM_WINDOW: u32 = 4 << 20;
+pub(super) const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Largest message: a configuration or a batch in one entry, several entries in one request.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
 

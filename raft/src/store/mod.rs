@@ -12,6 +12,7 @@ mod journal;
 mod keyspace;
 mod log;
 mod machine;
+#[cfg(test)]
 mod memory;
 mod on_disk;
 mod recovery;
@@ -22,7 +23,6 @@ pub(crate) use codec::{decode, encode};
 pub(crate) use incarnation::next_incarnation;
 pub(crate) use journal::{Journal, StorageThread};
 pub use keyspace::StoreError;
-pub(crate) use keyspace::{Change, Key, KvStore};
 pub(crate) use log::{LogStore, Recovered};
 pub(crate) use machine::{Applied, Machine, Observer};
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::keyspace::{Change, Key, KvStore, StoreError};
 
-/// Free space that must be left after a write: sled needs room to move its segments.
+/// Free space that must be left beside a write: sled needs room to move its segments.
 const RESERVE_BYTES: u64 = 16 << 20;
 /// A few hundred kilobytes are live; sled's default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -32,6 +32,8 @@ pub(crate) struct DiskStore {
     data: File,
     watermark: File,
     syncs: u64,
+    /// Free space that must be left beside a write.
+    pub(super) reserve_bytes: u64,
     /// Files of large values that are on the disk already.
     blobs: BTreeSet<OsString>,
 }
@@ -68,6 +70,7 @@ impl DiskStore {
             data,
             watermark,
             syncs,
+            reserve_bytes: RESERVE_BYTES,
             blobs: BTreeSet::new(),
         };
         let confirmed = store.confirmed().map_err(io)?;
@@ -150,7 +153,9 @@ impl DiskStore {
         })?;
         let free_bytes = stat.blocks_available() * stat.fragment_size();
         let bytes: usize = changes.iter().map(Change::bytes).sum();
-        let needed_bytes = RESERVE_BYTES + 4 * u64::try_from(bytes).unwrap_or(u64::MAX / 8);
+        let needed_bytes = self
+            .reserve_bytes
+            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(4));
         if free_bytes < needed_bytes {
             return Err(StoreError::NoSpace {
                 path: self.path.clone(),
@@ -230,18 +235,16 @@ fn from_sled(path: &Path, error: sled::Error) -> StoreError {
     match error {
         sled::Error::Io(source) if is_lock(&source) => StoreError::InUse { path },
         sled::Error::Io(source) => StoreError::Io { path, source },
-        sled::Error::Corruption { .. } => StoreError::Damaged {
-            path,
-            reason: error.to_string(),
-        },
         // Of these two sled says that they are mistakes of ours or of its own; neither is a disk's.
         sled::Error::Unsupported(reason) | sled::Error::ReportableBug(reason) => {
             StoreError::Damaged { path, reason }
         }
-        sled::Error::CollectionNotFound(_) => StoreError::Damaged {
-            path,
-            reason: error.to_string(),
-        },
+        sled::Error::Corruption { .. } | sled::Error::CollectionNotFound(_) => {
+            StoreError::Damaged {
+                path,
+                reason: error.to_string(),
+            }
+        }
     }
 }
 

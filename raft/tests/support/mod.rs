@@ -1,5 +1,15 @@
 //! A cluster on loopback whose members can be stopped, wiped, damaged and started again.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "support of tests: what fails here fails the test"
+)]
+#![allow(
+    dead_code,
+    reason = "each file of tests is a crate of its own and uses a part"
+)]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -18,7 +28,7 @@ use types::{Epoch, Giid, Hop, Name, NodeId, Revision, SessionChange, SessionId, 
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits for a condition.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -31,7 +41,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A configuration commit on `base`.
-pub fn set_config(base: u64, text: &str) -> ControlCommand {
+pub(crate) fn set_config(base: u64, text: &str) -> ControlCommand {
     ControlCommand::SetConfig {
         base: Revision(base),
         text: text.to_owned(),
@@ -41,7 +51,7 @@ pub fn set_config(base: u64, text: &str) -> ControlCommand {
 }
 
 /// A session in its `version`.
-pub fn put(id: u128, version: u32) -> SessionChange {
+pub(crate) fn put(id: u128, version: u32) -> SessionChange {
     let inside = Endpoint::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 4000);
     let outside = Endpoint::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 9)), 53);
     let forward = FlowKey {
@@ -75,7 +85,7 @@ pub fn put(id: u128, version: u32) -> SessionChange {
 }
 
 /// Members with their folders; some of them run.
-pub struct Lab {
+pub(crate) struct Lab {
     cluster_id: String,
     folder: tempfile::TempDir,
     members: Vec<Member>,
@@ -87,7 +97,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    pub fn pair_with_witness() -> Self {
+    pub(crate) fn pair_with_witness() -> Self {
         Self::with(&[
             (1, MemberKind::Node),
             (2, MemberKind::Node),
@@ -95,7 +105,7 @@ impl Lab {
         ])
     }
 
-    pub fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         Self::with(&[(1, MemberKind::Node)])
     }
 
@@ -124,22 +134,21 @@ impl Lab {
     }
 
     /// Another cluster whose plan names the sockets of this one's first member.
-    pub fn stranger_to(other: &Self) -> Self {
+    pub(crate) fn stranger_to(other: &Self) -> Self {
         let mut stranger = Self::pair_with_witness();
-        stranger.cluster_id = "another".to_owned();
-        let (mine, theirs) = (&mut stranger.members, &other.members);
+        "another".clone_into(&mut stranger.cluster_id);
         for place in [0, 2] {
-            mine[place].addresses = theirs[place].addresses.clone();
+            stranger.members[place] = other.members[place].clone();
         }
         stranger
     }
 
-    pub fn limit_pending(&mut self, pending: usize) {
+    pub(crate) fn limit_pending(&mut self, pending: usize) {
         self.limits.pending = pending;
     }
 
     /// Puts an address that nobody answers at before the one of every member.
-    pub fn with_a_dead_link(mut self) -> Self {
+    pub(crate) fn with_a_dead_link(mut self) -> Self {
         for member in &mut self.members {
             // Bound and closed again: connections are refused there.
             let dead = TcpListener::bind("127.0.0.1:0")
@@ -151,26 +160,26 @@ impl Lab {
         self
     }
 
-    pub fn secure(&mut self, node: NodeId, files: TlsFiles) {
+    pub(crate) fn secure(&mut self, node: NodeId, files: TlsFiles) {
         self.tls.insert(node, files);
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub async fn start_all(&mut self) {
+    pub(crate) async fn start_all(&mut self) {
         let ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
         for id in ids {
             self.start(id).await;
         }
     }
 
-    pub async fn start(&mut self, id: NodeId) {
+    pub(crate) async fn start(&mut self, id: NodeId) {
         self.try_start(id).await.unwrap();
     }
 
-    pub async fn try_start(&mut self, id: NodeId) -> Result<(), StartError> {
+    pub(crate) async fn try_start(&mut self, id: NodeId) -> Result<(), StartError> {
         let listener = match self.listeners.remove(&id) {
             Some(listener) => listener,
             None => TcpListener::bind(self.address(id)).unwrap(),
@@ -199,34 +208,34 @@ impl Lab {
         Ok(())
     }
 
-    pub async fn stop(&mut self, id: NodeId) {
+    pub(crate) async fn stop(&mut self, id: NodeId) {
         let (subsystem, cluster) = self.running.remove(&id).unwrap();
         drop(cluster);
         subsystem.stop(DEADLINE).await;
     }
 
-    pub async fn stop_all(&mut self) {
+    pub(crate) async fn stop_all(&mut self) {
         let ids: Vec<_> = self.running.keys().copied().collect();
         for id in ids {
             self.stop(id).await;
         }
     }
 
-    pub fn cluster(&self, id: NodeId) -> &Cluster {
+    pub(crate) fn cluster(&self, id: NodeId) -> &Cluster {
         &self.running[&id].1
     }
 
-    pub fn address(&self, id: NodeId) -> SocketAddr {
+    pub(crate) fn address(&self, id: NodeId) -> SocketAddr {
         let member = self.members.iter().find(|member| member.id == id).unwrap();
         *member.addresses.last().unwrap()
     }
 
-    pub fn data_dir(&self, id: NodeId) -> PathBuf {
+    pub(crate) fn data_dir(&self, id: NodeId) -> PathBuf {
         self.folder.path().join(id.to_string())
     }
 
     /// Replaces the disk, which takes until the next second at least: lives are told apart by it.
-    pub async fn wipe(&self, id: NodeId) {
+    pub(crate) async fn wipe(&self, id: NodeId) {
         std::fs::remove_dir_all(self.data_dir(id)).unwrap();
         let second = || Clock::start().unix_millis() / 1_000;
         let now = second();
@@ -234,7 +243,7 @@ impl Lab {
     }
 
     /// Overwrites the middle of the store, as a bad disk or a careless hand does.
-    pub fn damage(&self, id: NodeId) {
+    pub(crate) fn damage(&self, id: NodeId) {
         let file = self.data_dir(id).join("control").join("db");
         let mut bytes = std::fs::read(&file).unwrap();
         bytes.fill(0x5a);
@@ -242,7 +251,7 @@ impl Lab {
     }
 
     /// Everything in a member's folder.
-    pub fn bytes_on_disk(&self, id: NodeId) -> Vec<u8> {
+    pub(crate) fn bytes_on_disk(&self, id: NodeId) -> Vec<u8> {
         fn collect(folder: &Path, into: &mut Vec<u8>) {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -258,8 +267,32 @@ impl Lab {
         bytes
     }
 
+    /// Waits until `members` agree among themselves, and checks that `stranger` is none of them: it has
+    /// tried as long as they took, and is turned away at its first message.
+    pub(crate) async fn refused(&self, stranger: NodeId, members: &[NodeId]) {
+        self.voters_among(members, members).await;
+        let proposer = &self.cluster(members[0]).control;
+        for number in 0..5 {
+            proposer
+                .propose(set_config(number, "without it"))
+                .await
+                .unwrap();
+        }
+        for member in members {
+            let status = self.cluster(*member).control.status();
+            assert_eq!(status.member(stranger).unwrap().role, MemberRole::Absent);
+        }
+        let status = self.cluster(stranger).control.status();
+        assert_eq!(status.leader, None);
+    }
+
     /// Waits until everybody who runs knows `ids` as the voters of both groups, led by somebody.
-    pub async fn all_voters(&self, ids: &[NodeId]) {
+    pub(crate) async fn all_voters(&self, ids: &[NodeId]) {
+        let running: Vec<_> = self.running.keys().copied().collect();
+        self.voters_among(&running, ids).await;
+    }
+
+    async fn voters_among(&self, asked: &[NodeId], ids: &[NodeId]) {
         let complete = |status: &GroupStatus| {
             status.health == Health::Ok
                 && status.leader.is_some()
@@ -270,7 +303,7 @@ impl Lab {
                 })
         };
         eventually("everybody votes in both groups", || {
-            self.running.values().all(|(_, cluster)| {
+            asked.iter().map(|id| self.cluster(*id)).all(|cluster| {
                 complete(&cluster.control.status()) && complete(&cluster.state.status())
             })
         })

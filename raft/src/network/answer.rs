@@ -1,0 +1,157 @@
+//! What one group's instance answers, once it is settled that it is meant.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
+use parking_lot::Mutex;
+use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
+use raft_state::Versioned;
+use serde::Serialize;
+use tonic::{Status, Streaming};
+
+use super::server::{Server, bad, propose_here, wrong};
+use super::snapshot;
+use crate::group::{Group, MemberId, Types};
+use crate::membership;
+use crate::seat::{Running, Seat};
+use crate::store::{decode, encode};
+
+fn reply<T: Serialize>(value: &T) -> Result<Reply, Status> {
+    let payload = encode(value).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(Reply {
+        payload: payload.into(),
+    })
+}
+
+fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Status> {
+    decode(payload).map_err(|error| bad(error.to_string()))
+}
+
+fn ended<E: std::fmt::Display>(error: E) -> Status {
+    Status::aborted(error.to_string())
+}
+
+impl Server {
+    pub(super) async fn call_group<G: Group>(
+        &self,
+        seat: &Seat<G>,
+        message: &Message,
+        source: MemberId,
+    ) -> Result<Reply, Status> {
+        let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
+        let payload = &message.payload;
+        if message.kind() == Kind::Join {
+            return self.join(seat, header, source).await;
+        }
+        let running = Self::target(seat, header)?;
+        let raft = &running.raft;
+        match message.kind() {
+            Kind::Append => {
+                let answer = raft.append_entries(question(payload)?).await;
+                let answer = answer.map_err(ended)?;
+                match &answer {
+                    // Somebody who led once; no sign of life of the one who leads now.
+                    AppendEntriesResponse::HigherVote(_) => {}
+                    AppendEntriesResponse::Success
+                    | AppendEntriesResponse::PartialSuccess(_)
+                    | AppendEntriesResponse::Conflict => {
+                        seat.heard_leader(self.local.clock.now());
+                    }
+                }
+                reply(&answer)
+            }
+            Kind::Vote => reply(&raft.vote(question(payload)?).await.map_err(ended)?),
+            Kind::PreVote => reply(&raft.pre_vote(question(payload)?).await.map_err(ended)?),
+            Kind::TransferLeader if self.local.is_witness() => Err(wrong("a witness never leads")),
+            Kind::TransferLeader => {
+                let answer = raft.handle_transfer_leader(question(payload)?).await;
+                reply(&answer.map_err(ended)?)
+            }
+            Kind::Propose => {
+                let command: Vec<u8> = question(payload)?;
+                let command =
+                    G::Command::decode(&command).map_err(|error| bad(error.to_string()))?;
+                reply(&propose_here(&running, command).await)
+            }
+            Kind::Join | Kind::Unspecified => Err(bad("no such question")),
+        }
+    }
+
+    async fn join<G: Group>(
+        &self,
+        seat: &Seat<G>,
+        header: &Header,
+        source: MemberId,
+    ) -> Result<Reply, Status> {
+        let Some(running) = seat
+            .running()
+            .filter(|running| running.generation == header.generation)
+        else {
+            return Err(wrong("another generation runs here"));
+        };
+        reply(&membership::admit(seat, &running, source).await)
+    }
+
+    /// Feeds a stream of entries to the group's instance.
+    pub(super) fn append_group<G: Group>(
+        &self,
+        seat: &Arc<Seat<G>>,
+        running: &Running<G>,
+        first: Message,
+        rest: Streaming<Message>,
+    ) -> BoxStream<'static, Result<Reply, Status>> {
+        // Why the stream of requests ended early; told after the answers to what came before.
+        let failure = Arc::new(Mutex::new(None));
+        let (server, seat_of_input) = (self.clone(), Arc::clone(seat));
+        let failed = Arc::clone(&failure);
+        let input = futures::stream::iter([Ok(first)])
+            .chain(rest)
+            .map(move |message| server.entries_of(&seat_of_input, &message?))
+            .scan((), move |(), entries| {
+                // A request that is not understood ends the stream.
+                futures::future::ready(entries.map_err(|status| *failed.lock() = Some(status)).ok())
+            });
+        let (clock, seat) = (self.local.clock, Arc::clone(seat));
+        let output = running
+            .raft
+            .stream_append(Box::pin(input))
+            .map(move |result| {
+                let result = result.map_err(ended)?;
+                if result.is_ok() {
+                    seat.heard_leader(clock.now());
+                }
+                reply(&result)
+            });
+        let end = futures::stream::once(async move { failure.lock().take() })
+            .filter_map(|failure| async { failure.map(Err) });
+        output.chain(end).boxed()
+    }
+
+    fn entries_of<G: Group>(
+        &self,
+        seat: &Seat<G>,
+        message: &Message,
+    ) -> Result<AppendEntriesRequest<Types<G>>, Status> {
+        let (_group, source) = self.group(message.header.as_ref())?;
+        let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
+        Self::target(seat, header)?;
+        self.local.heard(source.node);
+        question(&message.payload)
+    }
+
+    pub(super) async fn install<G: Group>(
+        &self,
+        seat: &Seat<G>,
+        header: &Header,
+        first: SnapshotChunk,
+        mut rest: Streaming<SnapshotChunk>,
+    ) -> Result<Reply, Status> {
+        let running = Self::target(seat, header)?;
+        let (vote, snapshot) = snapshot::collect::<G>(first, &mut rest).await?;
+        let answer = running.raft.install_full_snapshot(vote, snapshot).await;
+        seat.heard_leader(self.local.clock.now());
+        reply(&answer.map_err(ended)?)
+    }
+}

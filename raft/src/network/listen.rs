@@ -1,0 +1,77 @@
+//! Sockets on which other members reach this one.
+
+use std::net::TcpListener;
+
+use futures::StreamExt;
+use proto::raft::peering_server::PeeringServer;
+use runtime::Shutdown;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
+use super::server::Server;
+use super::tls::Tls;
+use crate::error::StartError;
+
+/// Serves on all `listeners` until the end.
+pub(crate) async fn serve(
+    server: Server,
+    listeners: Vec<tokio::net::TcpListener>,
+    tls: Option<Tls>,
+    mut shutdown: Shutdown,
+) {
+    let incoming = futures::stream::select_all(listeners.into_iter().map(TcpListenerStream::new))
+        .filter_map(|accepted| async {
+            // A connection that died in the queue is its owner's loss alone.
+            let stream = accepted.ok()?;
+            stream.set_nodelay(true).ok()?;
+            Some(Ok::<_, std::io::Error>(stream))
+        });
+    let mut builder = tonic::transport::Server::builder();
+    if let Some(tls) = tls {
+        match builder.tls_config(tls.for_server()) {
+            Ok(secured) => builder = secured,
+            Err(error) => {
+                // The same certificates were accepted when the group was started.
+                tracing::error!(%error, "the certificates cannot be used any more");
+                return;
+            }
+        }
+    }
+    let service = PeeringServer::new(server)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let serving = builder
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_service(service)
+        .serve_with_incoming(incoming);
+    // At the end connections are cut: a member that waits for its peers to hang up never ends.
+    tokio::select! {
+        end = serving => if let Err(error) = end {
+            tracing::error!(%error, "members cannot reach this one any more");
+        },
+        () = shutdown.requested() => {}
+    }
+}
+
+/// Checks the certificates before anything depends on them.
+pub(crate) fn check_tls(tls: &Tls) -> Result<(), StartError> {
+    tonic::transport::Server::builder()
+        .tls_config(tls.for_server())
+        .map(drop)
+        .map_err(StartError::Tls)
+}
+
+/// Makes bound sockets usable by the current runtime.
+pub(crate) fn adopt(
+    listeners: Vec<TcpListener>,
+) -> Result<Vec<tokio::net::TcpListener>, StartError> {
+    listeners
+        .into_iter()
+        .map(|listener| {
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)
+        })
+        .collect::<Result<_, _>>()
+        .map_err(StartError::Listener)
+}

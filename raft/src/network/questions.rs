@@ -1,0 +1,128 @@
+//! What members ask each other beside the consensus: to propose, to take part, how they are.
+
+use std::time::Duration;
+
+use proto::raft::{HelloReply, HelloRequest, Kind};
+use raft_state::Versioned;
+use serde::{Deserialize, Serialize};
+use tonic::Status;
+
+use super::client::{Clients, ask};
+use super::peer::{Lane, Peers};
+use crate::group::{Group, MemberId};
+use crate::local::Local;
+use crate::seat::Running;
+
+/// What the leader says to a proposal that another member passed on.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) enum ProposeReply<O> {
+    /// It is part of the state.
+    Done(O),
+    /// Another one leads, perhaps this one; nothing was proposed.
+    NotLeader(Option<u64>),
+    /// It was proposed and may or may not be agreed on.
+    Unknown,
+}
+
+/// What a member says to somebody who wants to take part.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum JoinReply {
+    /// It is a voter now.
+    Member,
+    /// Somebody else leads.
+    NotLeader,
+    /// It is under way; ask again.
+    NotYet,
+}
+
+/// What became of a question that another member was asked.
+#[derive(Debug)]
+pub(crate) enum Asked<T> {
+    /// It answered.
+    Answer(T),
+    /// It certainly did nothing.
+    Refused,
+    /// It may have done it or not.
+    Unknown,
+}
+
+impl<T> Asked<T> {
+    fn from_result(result: Result<T, Status>) -> Self {
+        match result {
+            Ok(answer) => Self::Answer(answer),
+            // Not connected, or not the member that was meant.
+            Err(status)
+                if matches!(
+                    status.code(),
+                    tonic::Code::Unavailable | tonic::Code::FailedPrecondition
+                ) =>
+            {
+                Self::Refused
+            }
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+/// Asks the leader to propose `command`.
+pub(crate) async fn propose_to<G: Group>(
+    clients: &Clients,
+    leader: MemberId,
+    command: &G::Command,
+    patience: Duration,
+) -> Asked<ProposeReply<G::Outcome>> {
+    let client = clients.client::<G>(leader.to_u64(), Lane::Bulk);
+    let Ok(command) = command.encode() else {
+        return Asked::Refused;
+    };
+    Asked::from_result(
+        client
+            .call(Kind::Propose, Lane::Bulk, &command, patience)
+            .await,
+    )
+}
+
+/// Asks every other member to take `running` in; the one that leads does it.
+pub(crate) async fn join<G: Group>(
+    clients: &Clients,
+    running: &Running<G>,
+    patience: Duration,
+) -> bool {
+    let mut questions = Vec::new();
+    for (node, peer) in clients.peers.iter() {
+        // The peer's member id is not known yet: zero in its place asks whoever it is now.
+        let mut client = clients.client::<G>(0, Lane::Urgent);
+        client.peer = Some(peer);
+        client.header.target = 0;
+        questions.push(async move {
+            let reply: Result<JoinReply, Status> = client
+                .call(
+                    Kind::Join,
+                    Lane::Urgent,
+                    &(running.id.to_u64(), node.0),
+                    patience,
+                )
+                .await;
+            matches!(reply, Ok(JoinReply::Member))
+        });
+    }
+    let answers = futures::future::join_all(questions).await;
+    answers.contains(&true)
+}
+
+/// Asks every other member how it is; those that do not answer within `patience` are not in the list.
+pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
+    let questions = peers.iter().map(|(node, peer)| async move {
+        let question = HelloRequest {
+            cluster_id: local.cluster_id.clone(),
+            node: u32::from(node.0),
+        };
+        ask(&peer, Lane::Urgent, patience, async move |mut client| {
+            client.hello(question).await
+        })
+        .await
+        .ok()
+    });
+    let answers = futures::future::join_all(questions).await;
+    answers.into_iter().flatten().collect()
+}
