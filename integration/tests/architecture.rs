@@ -3,6 +3,13 @@
 //! Reads the manifests themselves, so a new dependency in the wrong direction fails here before
 //! anybody has to notice it in a review.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of a test may fail it"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +32,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     // what shells share
     ("runtime", &["types"]),
     // shells: never each other
-    ("forwarding", &["types", "wire", "session", "nat", "fib", "neighbor", "runtime"]),
+    (
+        "forwarding",
+        &[
+            "types", "wire", "session", "nat", "fib", "neighbor", "runtime",
+        ],
+    ),
     ("vrrp", &["types", "wire", "vrrp-machine", "runtime"]),
     ("raft", &["types", "proto", "raft-state", "runtime"]),
     ("ops", &["types", "proto", "runtime"]),
@@ -40,26 +52,52 @@ const COMPOSITION: &str = "node";
 
 /// Crates that decide and never touch the world.
 const PURE: &[&str] = &[
-    "types", "wire", "config", "session", "nat", "fib", "routing", "neighbor", "vrrp-machine",
-    "raft-state", "ha",
+    "types",
+    "wire",
+    "config",
+    "session",
+    "nat",
+    "fib",
+    "routing",
+    "neighbor",
+    "vrrp-machine",
+    "raft-state",
+    "ha",
 ];
 
 /// What a pure crate must not even be able to call.
 const WORLD: &[&str] = &[
-    "tokio", "libc", "nix", "socket2", "pnet_datalink", "rtnetlink", "tonic", "sled", "openraft",
-    "runtime", "tracing", "crossbeam-channel", "parking_lot",
+    "tokio",
+    "libc",
+    "nix",
+    "socket2",
+    "pnet_datalink",
+    "rtnetlink",
+    "tonic",
+    "sled",
+    "openraft",
+    "runtime",
+    "tracing",
+    "crossbeam-channel",
+    "parking_lot",
 ];
 
 #[test]
 fn every_crate_depends_only_on_what_lies_below_it() {
     let mut wrong = Vec::new();
     for (name, dependencies) in manifests() {
-        let ours: BTreeSet<_> = dependencies.iter().filter(|name| is_ours(name)).cloned().collect();
+        let ours: BTreeSet<_> = dependencies
+            .iter()
+            .filter(|name| is_ours(name))
+            .cloned()
+            .collect();
         if name == COMPOSITION {
             continue;
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
-            wrong.push(format!("{name} has no place in the picture: add it to ARROWS"));
+            wrong.push(format!(
+                "{name} has no place in the picture: add it to ARROWS"
+            ));
             continue;
         };
         for dependency in ours.iter().filter(|name| !allowed.contains(&name.as_str())) {
@@ -76,7 +114,9 @@ fn pure_crates_cannot_touch_the_world() {
     for name in PURE {
         for dependency in &manifests[*name] {
             if WORLD.contains(&dependency.as_str()) {
-                wrong.push(format!("{name} is pure and must not depend on {dependency}"));
+                wrong.push(format!(
+                    "{name} is pure and must not depend on {dependency}"
+                ));
             }
         }
     }
@@ -87,7 +127,7 @@ fn pure_crates_cannot_touch_the_world() {
 fn unsafe_code_lives_only_where_the_architecture_says() {
     const HOMES: &[&str] = &[
         "forwarding/src/port/raw_socket.rs",
-        "forwarding/src/port/sys.rs",
+        "forwarding/src/device/offload.rs",
         "vrrp/src/socket.rs",
         "integration/lab/src/sys.rs",
     ];
@@ -95,7 +135,11 @@ fn unsafe_code_lives_only_where_the_architecture_says() {
     let mut wrong = Vec::new();
     visit(&root, &mut |path| {
         let text = std::fs::read_to_string(path).expect("a source file is readable");
-        let relative = path.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned();
+        let relative = path
+            .strip_prefix(&root)
+            .expect("below the root")
+            .to_string_lossy()
+            .into_owned();
         let has_unsafe = text.lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
             code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
@@ -105,7 +149,11 @@ fn unsafe_code_lives_only_where_the_architecture_says() {
         }
     });
     wrong.retain(|path| path != "integration/tests/architecture.rs");
-    assert!(wrong.is_empty(), "unsafe code outside its homes: {}", wrong.join(", "));
+    assert!(
+        wrong.is_empty(),
+        "unsafe code outside its homes: {}",
+        wrong.join(", ")
+    );
 }
 
 fn is_ours(name: &str) -> bool {
@@ -113,20 +161,29 @@ fn is_ours(name: &str) -> bool {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("integration/ has a parent").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("integration/ has a parent")
+        .to_owned()
 }
 
 /// Package name → names of its `[dependencies]` and `[build-dependencies]`.
 fn manifests() -> BTreeMap<String, Vec<String>> {
     let root = root();
     let workspace = read_toml(&root.join("Cargo.toml"));
-    let members = workspace["workspace"]["members"].as_array().expect("members is a list");
+    let members = workspace["workspace"]["members"]
+        .as_array()
+        .expect("members is a list");
     members
         .iter()
         .map(|member| {
-            let path = root.join(member.as_str().expect("a member is a path")).join("Cargo.toml");
+            let path = root
+                .join(member.as_str().expect("a member is a path"))
+                .join("Cargo.toml");
             let manifest = read_toml(&path);
-            let name = manifest["package"]["name"].as_str().expect("a package has a name");
+            let name = manifest["package"]["name"]
+                .as_str()
+                .expect("a package has a name");
             let dependencies = ["dependencies", "build-dependencies"]
                 .iter()
                 .filter_map(|table| manifest.get(*table)?.as_table())
@@ -139,13 +196,18 @@ fn manifests() -> BTreeMap<String, Vec<String>> {
 
 fn read_toml(path: &Path) -> toml::Table {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    text.parse()
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn visit(folder: &Path, see: &mut impl FnMut(&Path)) {
     for entry in std::fs::read_dir(folder).expect("a folder of the workspace is readable") {
         let path = entry.expect("a directory entry is readable").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() && !name.starts_with('.') && name != "target" {
             visit(&path, see);
         } else if path.extension().is_some_and(|extension| extension == "rs") {

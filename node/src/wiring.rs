@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use config::bootstrap::{Bootstrap, Security};
+use config::valid::SessionProcessors;
 use ha::Timeline;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
@@ -227,6 +228,16 @@ fn start_data_plane(
     subsystem: &mut Subsystem,
 ) -> anyhow::Result<forwarding::Handle> {
     let (router, node) = plan::locate(&running.valid, &site.router, &site.node)?;
+    if let SessionProcessors::Manual(count) = node.session_processors
+        && usize::from(count) >= process.cores
+    {
+        let cores = process.cores;
+        tracing::warn!(
+            count,
+            cores,
+            "session-processor-count leaves no core for anything else"
+        );
+    }
     let (plan, unresolved) =
         plan::forwarding::compile(process, running.valid.authority(), router, node);
     for route in unresolved {

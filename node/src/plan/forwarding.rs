@@ -1,5 +1,6 @@
 //! What this node's data plane is to do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use config::bootstrap::PortChoice;
@@ -8,7 +9,7 @@ use config::valid::{
 };
 use forwarding::{InterfacePlan, Plan, PortKind};
 use routing::Unresolved;
-use types::NodeId;
+use types::{InterfaceAddress, NodeId};
 
 use super::{policy, routes};
 
@@ -78,15 +79,34 @@ fn interface(device: &DeviceInterface, network: &NetworkInterface) -> InterfaceP
         shared: device.is_shared(),
         virtual_mac_v4: device.virtual_mac_v4(),
         virtual_mac_v6: device.virtual_mac_v6(),
-        addresses: network
-            .addresses
-            .iter()
-            .map(|address| address.interface)
-            .collect(),
+        addresses: addresses(device, network),
         mtu: network.mtu,
         tenant: network.tenant.clone(),
         source_nat: network.source_nat,
     }
+}
+
+/// The configured addresses and, last, the link-local address that the virtual router announces for
+/// itself (RFC 9568 §5.2.9): who learnt it must get an answer when it asks.
+fn addresses(device: &DeviceInterface, network: &NetworkInterface) -> Vec<InterfaceAddress> {
+    let configured = network.addresses.iter().map(|address| address.interface);
+    let mut addresses: Vec<_> = configured.collect();
+    let (mut has_v6, mut has_link_local) = (false, false);
+    for address in &addresses {
+        if let IpAddr::V6(ip) = address.ip {
+            has_v6 = true;
+            has_link_local |= ip.is_unicast_link_local();
+        }
+    }
+    if let Some(vrrp) = device.vrrp.filter(|_| has_v6 && !has_link_local) {
+        let ip = IpAddr::V6(vrrp::virtual_link_local(vrrp.vrid));
+        addresses.push(InterfaceAddress {
+            ip,
+            prefix_len: 64,
+            utility: None,
+        });
+    }
+    addresses
 }
 
 #[cfg(test)]

@@ -238,20 +238,9 @@ impl Session {
         self.last_seen = now;
     }
 
-    /// The session's part of the digest; zero until it has been replicated. Nodes compare it, so it
-    /// uses no seed.
+    /// The session's part of the digest; zero until it has been replicated.
     pub(super) fn fingerprint(&self) -> u64 {
-        let SessionRecord {
-            id, epoch, version, ..
-        } = self.record;
-        if epoch == Epoch::NONE {
-            return 0;
-        }
-        let [high, low] = [id.0 >> 64, id.0 & u128::from(u64::MAX)]
-            .map(|half| u64::try_from(half).unwrap_or_default());
-        [high, low, epoch.0, u64::from(version)]
-            .into_iter()
-            .fold(0, |sum, word| mix(sum ^ word))
+        self.record.fingerprint()
     }
 
     pub(super) fn into_record(self) -> SessionRecord {
@@ -264,12 +253,4 @@ impl Session {
             Direction::Reverse => &self.reverse,
         }
     }
-}
-
-/// `SplitMix64`'s output function: each bit of the input reaches each bit of the output.
-const fn mix(word: u64) -> u64 {
-    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }
