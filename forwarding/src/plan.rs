@@ -213,7 +213,7 @@ fn insert_own(
         Own {
             port,
             role,
-            translated: interface.source_nat,
+            translated: interface.source_nat && !is_link_local(address.ip),
         },
     );
     if let Some(utility) = address.utility {
@@ -225,6 +225,14 @@ fn insert_own(
                 translated: false,
             },
         );
+    }
+}
+
+/// Nobody outside can answer to a link-local address, so no session is translated to one.
+const fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 

@@ -22,6 +22,7 @@ mod threads;
 mod wiring;
 mod witness;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ fn process(file: &Path, kind: Kind) -> ExitCode {
         EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     match run(file, kind) {
