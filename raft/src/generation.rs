@@ -126,8 +126,17 @@ impl Generations {
                 () = self.news() => {}
             }
         };
+        if self.state.seat.stopped().is_some() {
+            return end;
+        }
         self.state.seat.set(None);
-        carried.absorb(&self.hub.agreed().state());
+        let known = self.hub.agreed().state();
+        if carried.session_count() == 0 {
+            // As always when the generation was told everything: taking all over costs nothing.
+            *carried = known;
+        } else {
+            carried.absorb(&known);
+        }
         if running.raft.shutdown().await.is_err() {
             tracing::warn!("the state group's old generation did not end in order");
         }

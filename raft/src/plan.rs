@@ -125,6 +125,9 @@ pub struct Limits {
     pub pending: usize,
     /// Changes in one batch.
     pub batch: usize,
+    /// Entries of a log between two snapshots. The logs are in memory and snapshots are frozen clones: so
+    /// they are frequent, and the logs short.
+    pub log: u64,
     /// Committed batches that wait for the local consumer; beyond, it gets the whole state instead.
     pub unread: usize,
 }
@@ -136,6 +139,8 @@ impl Default for Limits {
             pending: 200_000,
             // A batch takes one round trip: 2 000 in each allow well above 100 000 a second.
             batch: 2_000,
+            // Ten seconds of batches from both nodes.
+            log: 2_000,
             unread: 1_024,
         }
     }

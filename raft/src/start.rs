@@ -196,14 +196,10 @@ async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, 
         "serve",
         serve(server, listeners, prepared.tls, inner.shutdown()),
     );
-    inner.spawn(
-        "take part",
-        take_part_in_control(control.clone(), running.clone()),
-    );
-    inner.spawn(
-        "end of control",
-        control::watch_end(Arc::clone(&control.seat), running),
-    );
+    let take_part = take_part_in_control(control.clone(), running.clone());
+    inner.spawn("take part", until(inner.shutdown(), take_part));
+    let watch_end = control::watch_end(Arc::clone(&control.seat), running);
+    inner.spawn("end of control", until(inner.shutdown(), watch_end));
     let (counter, tickets) = Counter::new();
     inner.spawn(
         "proposals",
@@ -219,6 +215,16 @@ async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, 
         },
         state: state_group,
     })
+}
+
+/// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it
+/// waits: what it was about to tell others is told anew by whoever comes after.
+async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
+    // Cancel safe, for that reason.
+    tokio::select! {
+        () = shutdown.requested() => {}
+        () = task => {}
+    }
 }
 
 /// Starts what keeps this member in the state group and tells the group what the node does.
@@ -237,8 +243,9 @@ fn start_state(
         hub: Arc::clone(&hub),
         pending: Arc::clone(&pending),
     };
-    inner.spawn("generations", generations.run());
-    inner.spawn("publisher", publish(state.clone(), Arc::clone(&pending)));
+    inner.spawn("generations", until(inner.shutdown(), generations.run()));
+    let publisher = publish(state.clone(), Arc::clone(&pending));
+    inner.spawn("publisher", until(inner.shutdown(), publisher));
     StateGroup {
         local,
         seat: state.seat,

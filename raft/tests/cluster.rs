@@ -386,6 +386,52 @@ async fn garbage_and_strangers_do_not_hurt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_for_long_is_brought_up_by_a_snapshot() {
+    let mut lab = Lab::pair_with_witness();
+    lab.snapshot_often();
+    lab.start_all().await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.stop(A).await;
+    lab.stop(W).await;
+    lab.start(W).await;
+    let survivor = lab.cluster(B).clone();
+    for number in 0..40 {
+        let command = set_config(number, &format!("configuration {number}"));
+        survivor.control.propose(command).await.unwrap();
+        survivor
+            .state
+            .publish(vec![put(number.into(), 1)], vec![])
+            .unwrap();
+        let count = usize::try_from(number).unwrap() + 1;
+        eventually("the session", || {
+            survivor.state.state().session_count() == count
+        })
+        .await;
+    }
+
+    lab.start(A).await;
+
+    let returned = lab.cluster(A).clone();
+    eventually("everything is back", || {
+        returned.control.state().revision() == Revision(40)
+            && returned.state.state().session_count() == 40
+            && returned.state.status().checksum == survivor.state.status().checksum
+    })
+    .await;
+    // And once more from what is on the disks: the snapshot and the few entries after it.
+    lab.stop_all().await;
+    lab.start_all().await;
+    lab.all_voters(&[A, B, W]).await;
+    for node in [A, B] {
+        let control = lab.cluster(node).control.clone();
+        eventually("the configuration", || {
+            control.state().revision() == Revision(40)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_link_is_passed_over() {
     let mut lab = Lab::pair_with_witness().with_a_dead_link();
     lab.start_all().await;

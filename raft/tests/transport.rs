@@ -1,5 +1,10 @@
 //! Who may talk to whom: certificates, and members that are not what they say.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what cannot be made or written here fails the test"
+)]
+
 mod support;
 
 use raft::TlsFiles;

@@ -147,6 +147,10 @@ impl Lab {
         self.limits.pending = pending;
     }
 
+    pub(crate) fn snapshot_often(&mut self) {
+        self.limits.log = 8;
+    }
+
     /// Puts an address that nobody answers at before the one of every member.
     pub(crate) fn with_a_dead_link(mut self) -> Self {
         for member in &mut self.members {
