@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use types::MacAddr;
 
-use crate::host::{Change, Host, HostError, VethEnd};
+use crate::host::{Change, Host, HostError, Unknown, VethEnd};
 
 /// How a link fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +30,32 @@ pub struct Port {
     name: String,
     bridge: String,
     device: String,
+    unknown: Unknown,
+}
+
+/// How a host is to be wired to a switch.
+#[derive(Clone, Copy, Debug)]
+pub struct Plug<'a> {
+    /// The bridge.
+    pub bridge: &'a str,
+    /// The device's name at the host.
+    pub device: &'a str,
+    /// Its address; the kernel's random one without.
+    pub mac: Option<MacAddr>,
+    /// What it gets of frames for nobody in particular.
+    pub unknown: Unknown,
+}
+
+impl<'a> Plug<'a> {
+    /// An ordinary one, with a random address.
+    pub const fn new(bridge: &'a str, device: &'a str) -> Self {
+        Self {
+            bridge,
+            device,
+            mac: None,
+            unknown: Unknown::Flood,
+        }
+    }
 }
 
 /// Bridges in a namespace of their own.
@@ -67,14 +93,14 @@ impl Switch {
         self.host.apply(&[Change::Bridge(name)])
     }
 
-    /// Wires `device` of `host` to `bridge`, up at both ends, with plain frames at the host's.
-    pub fn connect(
-        &self,
-        bridge: &str,
-        host: &Host,
-        device: &str,
-        mac: Option<MacAddr>,
-    ) -> Result<Port, HostError> {
+    /// Wires `host` to a bridge, up at both ends, with plain frames at the host's.
+    pub fn connect(&self, host: &Host, plug: Plug<'_>) -> Result<Port, HostError> {
+        let Plug {
+            bridge,
+            device,
+            mac,
+            unknown,
+        } = plug;
         let index = self.next_index.fetch_add(1, Ordering::Relaxed);
         let name = format!("p{index}");
         self.host.apply(&[
@@ -94,6 +120,7 @@ impl Switch {
             Change::Join {
                 device: &name,
                 bridge,
+                unknown,
             },
             Change::Up(&name),
         ])?;
@@ -103,6 +130,7 @@ impl Switch {
             name,
             bridge: bridge.to_owned(),
             device: device.to_owned(),
+            unknown,
         })
     }
 
@@ -134,6 +162,7 @@ impl Switch {
             Change::Join {
                 device: &port.name,
                 bridge: &port.bridge,
+                unknown: port.unknown,
             },
             Change::Up(&port.name),
         ])?;

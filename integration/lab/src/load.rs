@@ -10,7 +10,9 @@ use crate::progress::Progress;
 use crate::topology::PairWitness;
 use crate::topology::pair_witness::{SERVER, SERVER_V6};
 use crate::traffic::tcp::Deaths;
-use crate::traffic::{EchoServer, Ping, ProbeReport, TcpOptions, TcpReport, TcpTraffic, UdpProbe};
+use crate::traffic::{
+    EchoServer, Ping, ProbeReport, TcpOptions, TcpReport, TcpTraffic, UdpProbe, unix_nanos,
+};
 
 /// The echo protocol's own port (RFC 862).
 const ECHO: u16 = 7;
@@ -18,8 +20,10 @@ const ECHO: u16 = 7;
 const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time between two looks at the traffic.
 const LOOK: Duration = Duration::from_millis(50);
+/// Answers that come later than this after the end of a window count as lost.
+const GRACE: Duration = Duration::from_millis(250);
 /// The probe goes on for so long after a failure at least.
-pub(crate) const WATCH: Duration = Duration::from_secs(2);
+const WATCH: Duration = Duration::from_secs(2);
 /// Every connection must prove within this time after a failure that it lives. TCP's own
 /// retransmission timers (RFC 6298) double from 200 ms on, and a connection is given up after ten
 /// seconds without an echo.
@@ -30,8 +34,8 @@ const PROOF_DEADLINE: Duration = Duration::from_secs(12);
 pub(crate) struct Load {
     _server: EchoServer,
     pub(crate) tcp: TcpTraffic,
-    pub(crate) udp: UdpProbe,
-    pub(crate) pings: [Ping; 2],
+    udp: UdpProbe,
+    pings: [Ping; 2],
 }
 
 /// The traffic's last words.
@@ -106,6 +110,21 @@ impl Load {
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// What became of the probes since `from`, once each has been answered or never will be: the
+    /// UDP probe, the IPv4 ping, the IPv6 ping; and whether they were answered lately.
+    pub(crate) fn since(&self, from: u64) -> [(ProbeReport, bool); 3] {
+        let until = unix_nanos();
+        std::thread::sleep(GRACE);
+        let late = until.saturating_sub(u64::try_from(WATCH.as_nanos() / 4).unwrap_or(0));
+        let [v4, v6] = &self.pings;
+        [self.udp.timeline(), v4.timeline(), v6.timeline()].map(|timeline| {
+            (
+                timeline.window(from, until),
+                timeline.first_answer_after(late).is_some(),
+            )
+        })
     }
 
     /// Sessions that a router has for it now: one for each connection, the probe and each ping.

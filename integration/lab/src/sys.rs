@@ -7,12 +7,13 @@
 )]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, Signal};
+use socket2::{Domain, Socket, Type};
 
 /// Makes `command` start inside the network namespace behind `namespace`.
 pub(crate) fn start_in_namespace(command: &mut Command, namespace: OwnedFd) {
@@ -82,6 +83,82 @@ pub(crate) fn switch_offload_off(
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
     // SAFETY: SIOCETHTOOL reads `request` and the `value` that it points to; both outlive the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A packet socket that sends whole frames through one device, past its queueing discipline.
+#[derive(Debug)]
+pub(crate) struct FrameSender(OwnedFd);
+
+/// Frames that one system call sends at most.
+pub(crate) const BATCH: usize = 64;
+
+impl FrameSender {
+    /// Opens it in the namespace of the calling thread.
+    pub(crate) fn open(device: &str) -> io::Result<Self> {
+        // Protocol zero: it receives nothing.
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+        bind_to_device(socket.as_fd(), device, 0)?;
+        let bypass: libc::c_int = 1;
+        // SAFETY: the option's value is an int that outlives the call, and its size is given.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_QDISC_BYPASS,
+                (&raw const bypass).cast(),
+                libc::socklen_t::try_from(size_of_val(&bypass)).map_err(io::Error::other)?,
+            )
+        };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self(socket.into()))
+    }
+
+    /// Sends the first [`BATCH`] of `frames` at most; gives how many the kernel took.
+    pub(crate) fn send<const N: usize>(&self, frames: &[[u8; N]]) -> io::Result<usize> {
+        // SAFETY: every field of iovec is a pointer or an integer, all valid when zero.
+        let mut parts: [libc::iovec; BATCH] = unsafe { std::mem::zeroed() };
+        // SAFETY: every field of mmsghdr is a pointer or an integer, all valid when zero.
+        let mut messages: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
+        for ((part, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames) {
+            // The kernel only reads it; the type does not say so.
+            part.iov_base = frame.as_ptr().cast_mut().cast();
+            part.iov_len = N;
+            message.msg_hdr.msg_iov = part;
+            message.msg_hdr.msg_iovlen = 1;
+        }
+        let count = u32::try_from(frames.len().min(BATCH)).unwrap_or(0);
+        // SAFETY: the first `count` messages point to parts, and those to frames, which all outlive
+        // the call; the kernel writes only the messages' lengths.
+        let sent = unsafe { libc::sendmmsg(self.0.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// A packet socket that gets a copy of every frame that arrives at `device` of the calling thread's
+/// namespace.
+pub(crate) fn frame_receiver(device: &str) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+    let every = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?;
+    bind_to_device(socket.as_fd(), device, every)?;
+    Ok(socket)
+}
+
+fn bind_to_device(socket: BorrowedFd<'_>, device: &str, protocol: u16) -> io::Result<()> {
+    let index = nix::net::if_::if_nametoindex(device)?;
+    // SAFETY: every field of sockaddr_ll is an integer or an array of them, all valid when zero.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = index.cast_signed();
+    let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+    // SAFETY: the address is a sockaddr_ll of the given length and outlives the call.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }

@@ -19,7 +19,6 @@ use crate::load::Load;
 use crate::progress::Progress;
 use crate::sandbox::{self, Place, Sandbox};
 use crate::topology::{PairWitness, Side, SiteOptions};
-use crate::traffic::unix_nanos;
 
 /// Calm before each failure.
 const CALM: Duration = Duration::from_millis(500);
@@ -167,7 +166,7 @@ fn measure(
         let failed_at = pair.fail(active)?;
         load.tcp.demand_proof();
         let after = load.watch(clock, progress, || pair.check_running())?;
-        let probe = load.udp.timeline().window(failed_at, unix_nanos());
+        let [(probe, _), ..] = load.since(failed_at);
         let cost = Cost {
             outage_ms: probe.longest_gap_ms,
             lost: probe.lost,

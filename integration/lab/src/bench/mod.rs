@@ -4,6 +4,7 @@
 //! of the same minute is what counts, and each bar is one.
 
 pub mod failover;
+pub mod forwarding;
 mod peer;
 mod report;
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 pub use failover::FailoverArgs;
+pub use forwarding::ForwardingArgs;
 
 /// Exit code when a peer's package is not installed.
 const MISSING: u8 = 2;
@@ -29,11 +31,14 @@ pub enum LabCommand {
 pub enum BenchCommand {
     /// A node's failure: Tandem beside keepalived and conntrackd.
     Failover(FailoverArgs),
+    /// Established UDP sessions with source NAT through one node, on one core.
+    Forwarding(ForwardingArgs),
 }
 
 /// Runs a laboratory command; to be called before the process starts any thread.
 pub fn run(command: &LabCommand) -> ExitCode {
     match command {
         LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
+        LabCommand::Bench(BenchCommand::Forwarding(args)) => forwarding::run(args),
     }
 }

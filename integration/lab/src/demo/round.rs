@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::stage::Stage;
-use crate::load::{Load, WATCH};
+use crate::load::Load;
 use crate::observe::Film;
 use crate::progress::Progress;
 use crate::topology::Side;
 use crate::traffic::timeline::milliseconds;
-use crate::traffic::{PingReport, ProbeReport, TcpReport, unix_nanos};
+use crate::traffic::{PingReport, ProbeReport, TcpReport};
 
 /// Calm before a failure: the window that shows what the machine loses without one.
 const CALM: Duration = Duration::from_millis(500);
@@ -87,16 +87,7 @@ pub(super) fn play(
     let survivor = active.other();
     let view = stage.ha(survivor).context("the survivor does not answer")?;
     let film = latest(&view.failovers, &copies.failovers);
-    let until = unix_nanos();
-    let [ping_v4, ping_v6] = &traffic.pings;
-    let timelines = [
-        traffic.udp.timeline(),
-        ping_v4.timeline(),
-        ping_v6.timeline(),
-    ];
-    let [udp, ping_v4, ping_v6] = timelines.map(|timeline| timeline.window(failed_at, until));
-    // The last quarter of the watch shows whether a session lives again.
-    let late = until.saturating_sub(u64::try_from(WATCH.as_nanos() / 4).unwrap_or(0));
+    let [(udp, udp_lives), (ping_v4, v4_lives), (ping_v6, v6_lives)] = traffic.since(failed_at);
     Ok(Round {
         number,
         killed: active.name(),
@@ -106,7 +97,7 @@ pub(super) fn play(
         udp,
         ping_v4,
         ping_v6,
-        answered: timelines.map(|timeline| timeline.first_answer_after(late).is_some()),
+        answered: [udp_lives, v4_lives, v6_lives],
         sessions: Sessions {
             active_before: before.sessions,
             standby_before: copies.sessions,

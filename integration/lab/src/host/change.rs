@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use ipnet::IpNet;
-use rtnetlink::packet_route::link::{InfoBridge, InfoData, InfoMacVlan, InfoVeth, MacVlanMode};
+use rtnetlink::packet_route::link::{InfoBridge, InfoData, InfoVeth};
 use rtnetlink::{
-    Handle, LinkBridge, LinkBridgePort, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
     RouteMessageBuilder,
 };
 use types::MacAddr;
@@ -23,19 +23,18 @@ pub enum Change<'a> {
     Up(&'a str),
     /// Sets a device down; the other end of a veth pair loses its carrier.
     Down(&'a str),
+    /// Gives a device another MAC address.
+    Mac(&'a str, MacAddr),
     /// Deletes a device, and a veth's other end with it.
     Delete(&'a str),
-    /// Makes a device a port of a bridge, which gets no unicast frames for addresses that were not
-    /// seen behind it.
-    ///
-    /// A flooding bridge would hand an active router's frames to the standby for a while after the
-    /// active one's port has gone. A kernel router forwards them even as a standby (RFC 9568 §6.4.2
-    /// forbids it), and an outage would be hidden by accident of the laboratory.
+    /// Makes a device a port of a bridge.
     Join {
         /// The device.
         device: &'a str,
         /// The bridge.
         bridge: &'a str,
+        /// What it gets of frames for nobody in particular.
+        unknown: Unknown,
     },
     /// Takes a device out of its bridge: its carrier stays, its frames end there.
     Leave(&'a str),
@@ -50,15 +49,6 @@ pub enum Change<'a> {
     },
     /// Makes a bridge that floods what it does not know and has no ideas of its own.
     Bridge(&'a str),
-    /// Makes a macvlan in bridge mode.
-    Macvlan {
-        /// Its name.
-        device: &'a str,
-        /// The device below it.
-        parent: &'a str,
-        /// Its address.
-        mac: MacAddr,
-    },
     /// Makes a veth pair, one end here and one in another namespace.
     Veth {
         /// The end here.
@@ -68,6 +58,15 @@ pub enum Change<'a> {
         /// The other end's namespace.
         namespace: BorrowedFd<'a>,
     },
+}
+
+/// What a bridge does at a port with unicast frames for an address that it has not seen anywhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unknown {
+    /// Sends them out there as well.
+    Flood,
+    /// Keeps them from it.
+    Block,
 }
 
 /// One end of a veth pair.
@@ -145,12 +144,20 @@ async fn perform(handle: &Handle, change: &Change<'_>) -> Result<(), ChangeError
     match change {
         Change::Up(device) => set(LinkUnspec::new_with_index(index(device)?).up()).await,
         Change::Down(device) => set(LinkUnspec::new_with_index(index(device)?).down()).await,
+        Change::Mac(device, mac) => {
+            set(LinkUnspec::new_with_index(index(device)?).address(mac.0.to_vec())).await
+        }
         Change::Delete(device) => asked(change, handle.link().del(index(device)?).execute()).await,
-        Change::Join { device, bridge } => {
+        Change::Join {
+            device,
+            bridge,
+            unknown,
+        } => {
             let port = index(device)?;
             set(LinkUnspec::new_with_index(port).controller(index(bridge)?)).await?;
-            let quiet = LinkBridgePort::new(port).flood(false).build();
-            asked(change, handle.link().set_port(quiet).execute()).await
+            let flood = *unknown == Unknown::Flood;
+            let message = LinkBridgePort::new(port).flood(flood).build();
+            asked(change, handle.link().set_port(message).execute()).await
         }
         Change::Leave(device) => {
             set(LinkUnspec::new_with_index(index(device)?).nocontroller()).await
@@ -165,17 +172,6 @@ async fn perform(handle: &Handle, change: &Change<'_>) -> Result<(), ChangeError
             // Snooping without a querier would forget groups, and VRRP's among them.
             let quiet = InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)]);
             add(LinkBridge::new(name).set_info_data(quiet).build()).await
-        }
-        Change::Macvlan {
-            device,
-            parent,
-            mac,
-        } => {
-            let bridge = InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Bridge)]);
-            let message = LinkMacVlan::new(device, index(parent)?, MacVlanMode::Bridge)
-                .set_info_data(bridge)
-                .address(mac.0.to_vec());
-            add(message.up().build()).await
         }
         Change::Veth {
             here,

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::netns::{NamespaceError, NetNs};
 use crate::sys::{self, Offload};
-pub use change::{Change, ChangeError, VethEnd};
+pub use change::{Change, ChangeError, Unknown, VethEnd};
 
 /// A network namespace with a name.
 #[derive(Debug)]

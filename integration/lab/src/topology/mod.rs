@@ -2,6 +2,8 @@
 
 pub mod files;
 pub mod pair_witness;
+pub mod single;
 
 pub use files::SiteOptions;
 pub use pair_witness::{PairWitness, Side};
+pub use single::Single;

@@ -19,8 +19,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use types::MacAddr;
 
-use crate::host::{Change, Host, HostError};
-use crate::link::{Cut, Port, Switch, Wire};
+use crate::host::{Change, Host, HostError, Unknown};
+use crate::link::{Cut, Plug, Port, Switch, Wire};
 use crate::traffic::unix_nanos;
 
 /// The LAN's virtual address: the client's gateway.
@@ -152,7 +152,7 @@ impl PairWitness {
             server_routes(),
         )?;
         let witness = Host::new("witness")?;
-        switch.connect("ha", &witness, "ha0", None)?;
+        switch.connect(&witness, Plug::new("ha", "ha0"))?;
         witness.apply(&[Change::Address("ha0", net(WITNESS, 24))])?;
         let a = node_host(&switch, Side::A)?;
         let b = node_host(&switch, Side::B)?;
@@ -248,13 +248,24 @@ fn node_host(switch: &Switch, side: Side) -> Result<NodeHost, HostError> {
     let host = Host::new(side.name())?;
     // Before the devices exist: they never get a link-local address.
     host.set("ipv6.conf.default.disable_ipv6", "1")?;
-    let connect = |network: u8, bridge: &str, device: &str| {
-        let mac = MacAddr([0x02, 0, 0, 0, network, side.number()]);
-        switch.connect(bridge, &host, device, Some(mac))
+    let connect = |network: u8, bridge: &str, device: &str, unknown: Unknown| {
+        let mac = Some(MacAddr([0x02, 0, 0, 0, network, side.number()]));
+        switch.connect(
+            &host,
+            Plug {
+                bridge,
+                device,
+                mac,
+                unknown,
+            },
+        )
     };
-    let lan = connect(1, "lan", "lan0")?;
-    let wan = connect(2, "wan", "wan0")?;
-    let ha = connect(3, "ha", "ha0")?;
+    // After an active router's port has gone, a flooding switch would hand its frames to the
+    // standby. A kernel router forwards them although it is none (against RFC 9568 §6.4.2), and the
+    // outage that is to be measured would be hidden by accident.
+    let lan = connect(1, "lan", "lan0", Unknown::Block)?;
+    let wan = connect(2, "wan", "wan0", Unknown::Block)?;
+    let ha = connect(3, "ha", "ha0", Unknown::Flood)?;
     host.apply(&[Change::Address("ha0", net(side.ha0(), 24))])?;
     Ok(NodeHost { host, lan, wan, ha })
 }
@@ -267,7 +278,7 @@ fn end_host(
     routes: Vec<(IpNet, IpAddr)>,
 ) -> Result<Host, HostError> {
     let host = Host::new(name)?;
-    switch.connect(bridge, &host, device, None)?;
+    switch.connect(&host, Plug::new(bridge, device))?;
     host.apply(&addresses.map(|address| Change::Address(device, address)))?;
     let routes: Vec<_> = routes
         .into_iter()
@@ -283,7 +294,7 @@ fn client_addresses() -> [IpNet; 2] {
 
 fn client_routes() -> Vec<(IpNet, IpAddr)> {
     vec![
-        (net(Ipv4Addr::UNSPECIFIED, 0), LAN_GATEWAY.into()),
+        (everywhere(), LAN_GATEWAY.into()),
         (net(Ipv6Addr::UNSPECIFIED, 0), LAN_GATEWAY_V6.into()),
     ]
 }
@@ -297,9 +308,14 @@ fn server_routes() -> Vec<(IpNet, IpAddr)> {
     vec![(net(CLIENT_V6, 64), WAN_ADDRESS_V6.into())]
 }
 
+/// Everywhere: the default route's prefix.
+pub(super) fn everywhere() -> IpNet {
+    net(Ipv4Addr::UNSPECIFIED, 0)
+}
+
 /// The prefixes are literals of this file, all shorter than their family's longest; a longer one
 /// would become a host address.
-fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
+pub(super) fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
     let address = address.into();
     IpNet::new(address, length).unwrap_or_else(|_| address.into())
 }
