@@ -115,7 +115,7 @@ fn parse(text: &str, origin: String) -> Result<Valid, ConfigurationError> {
             list: list.join("\n"),
         }
     };
-    match config::parse(text).and_then(|candidate| candidate.validate()) {
+    match config::check(text) {
         Ok(valid) => Ok(valid),
         Err(problems) => Err(invalid(problems)),
     }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use types::Protocol;
 
 /// Where a node listens unless its node.toml says otherwise.
-const DEFAULT_SOCKET: &str = "/run/tandem/tandem.sock";
+const DEFAULT_SOCKET: &str = "/var/lib/tandem/tandem.sock";
 
 /// What to look at on a running node.
 #[derive(Clone, Debug, Subcommand)]

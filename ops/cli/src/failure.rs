@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_kernels_reason_decides_status_and_next_step() {
-        let path = Path::new("/run/tandem/tandem.sock");
+        let path = Path::new("/var/lib/tandem/tandem.sock");
         for (kind, status, next_step) in [
             (
                 io::ErrorKind::NotFound,
@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(failure.status(), status, "{kind:?}");
             let text = failure.to_string();
             assert!(
-                text.contains(next_step) && text.contains("/run/tandem/tandem.sock"),
+                text.contains(next_step) && text.contains("/var/lib/tandem/tandem.sock"),
                 "{text}"
             );
         }

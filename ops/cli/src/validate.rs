@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 
-use config::{Bootstrap, Problem, Severity, Valid};
+use config::{Bootstrap, Problem, Severity};
 use serde::Serialize;
 
 use crate::args::ValidateArgs;
@@ -69,7 +69,7 @@ fn check(file: &Path, text: &str) -> (bool, Vec<Problem>) {
             Err(problems) => problems,
         }
     } else {
-        configuration(text).map_or_else(|problems| problems, |valid| valid.warnings().to_vec())
+        config::check(text).map_or_else(|problems| problems, |valid| valid.warnings().to_vec())
     };
     (
         !problems
@@ -77,10 +77,6 @@ fn check(file: &Path, text: &str) -> (bool, Vec<Problem>) {
             .any(|problem| problem.severity == Severity::Error),
         problems,
     )
-}
-
-fn configuration(text: &str) -> Result<Valid, Vec<Problem>> {
-    config::parse(text).and_then(|candidate| candidate.validate())
 }
 
 /// A node.toml is right only together with the configuration that it names.
@@ -96,7 +92,7 @@ fn check_together(bootstrap: &Bootstrap) -> Vec<Problem> {
         reason,
         next_step,
     };
-    match std::fs::read_to_string(file).map(|text| configuration(&text)) {
+    match std::fs::read_to_string(file).map(|text| config::check(&text)) {
         Ok(Ok(valid)) => bootstrap.check_against(&valid),
         Ok(Err(problems)) => {
             let errors = problems

@@ -17,4 +17,5 @@ mod parser;
 mod render;
 
 pub use parser::parse;
+pub(crate) use parser::read;
 pub use render::render;

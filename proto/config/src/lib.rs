@@ -24,3 +24,4 @@ pub use candidate::Candidate;
 pub use grammar::{parse, render};
 pub use problem::{Position, Problem, Severity};
 pub use valid::Valid;
+pub use validate::check;

@@ -21,6 +21,24 @@ use crate::problem::{Problem, Severity};
 use crate::schema::authority::AUTHORITY;
 use crate::valid::Valid;
 
+/// Text to checked value, with everything that is wrong at once.
+///
+/// Where the text itself makes no sense in places, those are reported together with every value that
+/// is wrong in itself. Relations between values are judged once all words are understood: before that
+/// half of the complaints would be about what was merely misspelt.
+pub fn check(text: &str) -> Result<Valid, Vec<Problem>> {
+    let (candidate, mut problems) = crate::grammar::read(text);
+    if problems.is_empty() {
+        return candidate.validate();
+    }
+    let mut findings = Findings::default();
+    wellformed::check(&candidate.config, &mut findings);
+    let typed = findings.in_order().into_iter();
+    problems.extend(typed.filter(|problem| problem.value.is_some() && problem.at.is_some()));
+    problems.sort_by_key(|problem| problem.at);
+    Err(problems)
+}
+
 impl Candidate {
     /// Checks everything. Errors come all together, with the warnings, in the order of the file.
     pub fn validate(&self) -> Result<Valid, Vec<Problem>> {

@@ -217,3 +217,17 @@ fn columns_count_characters_not_bytes() {
         Some("1:29")
     );
 }
+
+#[test]
+fn a_misspelt_word_does_not_hide_a_value_that_is_out_of_range() {
+    let text = include_str!("../examples/site.conf")
+        .replacen("tenant  lan", "tennant  lan", 1)
+        .replacen("priority  110", "priority  900", 1);
+    let problems = config::check(&text).unwrap_err();
+    let values: Vec<_> = problems
+        .iter()
+        .filter_map(|problem| problem.value.as_deref())
+        .collect();
+    assert!(values.contains(&"tennant"), "{problems:#?}");
+    assert!(values.contains(&"900"), "{problems:#?}");
+}

@@ -9,6 +9,14 @@ use crate::text::nearest;
 
 /// Reads a configuration. Values are kept as typed; [`Candidate::validate`] checks them.
 pub fn parse(text: &str) -> Result<Candidate, Vec<Problem>> {
+    match read(text) {
+        (candidate, problems) if problems.is_empty() => Ok(candidate),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// What of the text makes sense, and everything in it that does not, in the order of the file.
+pub(crate) fn read(text: &str) -> (Candidate, Vec<Problem>) {
     let mut problems = Vec::new();
     let lines = lexer::lines(text, &mut problems);
     let mut parser = Parser {
@@ -17,12 +25,8 @@ pub fn parse(text: &str) -> Result<Candidate, Vec<Problem>> {
     };
     let mut candidate = Candidate::default();
     parser.top(&mut candidate.config);
-    if parser.problems.is_empty() {
-        Ok(candidate)
-    } else {
-        parser.problems.sort_by_key(|problem| problem.at);
-        Err(parser.problems)
-    }
+    parser.problems.sort_by_key(|problem| problem.at);
+    (candidate, parser.problems)
 }
 
 struct Parser {
