@@ -18,7 +18,7 @@ use crate::changes::Hub;
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
 use crate::local::Local;
-use crate::membership::{QUESTION, found};
+use crate::membership::{ADMISSION, QUESTION, found};
 use crate::network::{hello, join};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
@@ -29,8 +29,6 @@ use crate::store::{Journal, LogStore, Machine, Observer};
 
 /// Between two looks at how the group is.
 const TICK: Duration = Duration::from_millis(50);
-/// For the leader to take this member in; a large table takes a while to be copied.
-const JOIN: Duration = Duration::from_secs(4);
 
 /// Keeps this member in the true generation of the state group.
 pub(crate) struct Generations {
@@ -109,7 +107,7 @@ impl Generations {
                 break End::Succeeded;
             }
             if !running.is_voter() {
-                join(&self.state.clients(&running), &running, JOIN).await;
+                join(&self.state.clients(&running), &running, ADMISSION).await;
             } else if !told {
                 told = true;
                 self.tell(carried);

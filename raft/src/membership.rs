@@ -17,6 +17,8 @@ use crate::seat::{Running, Seat, voters_for_good};
 const RETRY: Duration = Duration::from_millis(50);
 /// For a learner to catch up before the newcomer is told to ask again.
 const CATCH_UP: Duration = Duration::from_secs(2);
+/// For the leader to take a newcomer in: twice the above, and some time for the way.
+pub(crate) const ADMISSION: Duration = Duration::from_secs(6);
 /// For a question that takes no work.
 pub(crate) const QUESTION: Duration = Duration::from_millis(300);
 
@@ -83,7 +85,7 @@ pub(crate) async fn take_part_in_control(
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
-            join(&clients, &running, 2 * CATCH_UP).await;
+            join(&clients, &running, ADMISSION).await;
         } else if !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");

@@ -3,6 +3,7 @@
 //! ```text
 //!   thread "raft" (own tokio runtime, two workers)
 //!     serve          members' requests → seats
+//!     in touch       how the others are
 //!     take part      found or join the control group
 //!     generations    the state group, one foundation after the other
 //!     proposals      ControlCommands of the node
@@ -27,7 +28,7 @@ use crate::generation::Generations;
 use crate::group::{ControlGroup, Group, GroupName, MemoryGroup};
 use crate::local::Local;
 use crate::membership::take_part_in_control;
-use crate::network::{Peers, Server, Tls, adopt, check_tls, serve};
+use crate::network::{Peers, Server, Tls, adopt, check_tls, keep_in_touch, serve};
 use crate::pending::Pending;
 use crate::plan::{ClusterPlan, Listen};
 use crate::propose::{Counter, Proposer, attend};
@@ -196,6 +197,8 @@ async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, 
         "serve",
         serve(server, listeners, prepared.tls, inner.shutdown()),
     );
+    let in_touch = keep_in_touch(Arc::clone(&local), peers.clone());
+    inner.spawn("in touch", until(inner.shutdown(), in_touch));
     let take_part = take_part_in_control(control.clone(), running.clone());
     inner.spawn("take part", until(inner.shutdown(), take_part));
     let watch_end = control::watch_end(Arc::clone(&control.seat), running);

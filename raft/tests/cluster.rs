@@ -432,6 +432,37 @@ async fn a_node_that_was_away_for_long_is_brought_up_by_a_snapshot() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_without_a_witness_freezes_alone_and_goes_on_together() {
+    let mut lab = Lab::pair();
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.cluster(A)
+        .state
+        .publish(vec![put(1, 1)], vec![])
+        .unwrap();
+    eventually("the session on B", || {
+        lab.cluster(B).state.state().session_count() == 1
+    })
+    .await;
+
+    lab.stop(A).await;
+    let left = lab.cluster(B).clone();
+    let frozen = left.control.propose(set_config(0, "alone")).await;
+    assert!(frozen.unwrap_err().is_retryable());
+    left.state.publish(vec![put(2, 1)], vec![]).unwrap();
+    lab.start(A).await;
+
+    eventually("both sessions on both", || {
+        [A, B].map(|node| lab.cluster(node).state.state().session_count()) == [2, 2]
+    })
+    .await;
+    eventually("agreement", || left.control.status().health == Health::Ok).await;
+    // What was proposed alone may have been agreed on meanwhile: any answer will do.
+    let together = lab.cluster(A).control.propose(set_config(0, "both")).await;
+    assert!(together.is_ok(), "{together:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_link_is_passed_over() {
     let mut lab = Lab::pair_with_witness().with_a_dead_link();
     lab.start_all().await;
@@ -505,6 +536,16 @@ async fn status_names_everybody_and_a_silent_member_grows_old() {
         kinds,
         [MemberKind::Node, MemberKind::Node, MemberKind::Witness]
     );
+    // Also those who have nothing to say to each other.
+    for node in [A, B, W] {
+        let cluster = lab.cluster(node).clone();
+        eventually("everybody is heard", || {
+            let heard =
+                |member: &raft::MemberStatus| member.id == node || member.heard_ago.is_some();
+            cluster.control.status().members.iter().all(heard)
+        })
+        .await;
+    }
     lab.stop(A).await;
     let survivor = lab.cluster(B).clone();
     eventually("A is not heard any more", || {
@@ -513,7 +554,7 @@ async fn status_names_everybody_and_a_silent_member_grows_old() {
             .status()
             .member(A)
             .and_then(|member| member.heard_ago)
-            .is_some_and(|ago| ago > Duration::from_millis(300))
+            .is_some_and(|ago| ago > Duration::from_millis(900))
     })
     .await;
 }

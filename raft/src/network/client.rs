@@ -97,7 +97,10 @@ pub(super) async fn ask<T>(
     let connected = peer.connected(lane).await?;
     let answer = tokio::time::timeout(patience, send(connected.client.clone())).await;
     let failed = match answer {
-        Ok(Ok(response)) => return Ok(response.into_inner()),
+        Ok(Ok(response)) => {
+            connected.praise();
+            return Ok(response.into_inner());
+        }
         // "Unavailable" stays reserved for what was never sent.
         Ok(Err(status)) if status.code() == tonic::Code::Unavailable => {
             Status::unknown(status.message())

@@ -148,10 +148,13 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
                 let (peer, connected) = (Arc::clone(&peer), connected.clone());
                 async move {
                     let status = match reply {
-                        Ok(reply) => match decode(&reply.payload) {
-                            Ok(result) => return Ok(result),
-                            Err(error) => Status::data_loss(error.to_string()),
-                        },
+                        Ok(reply) => {
+                            connected.praise();
+                            match decode(&reply.payload) {
+                                Ok(result) => return Ok(result),
+                                Err(error) => Status::data_loss(error.to_string()),
+                            }
+                        }
                         Err(status) => status,
                     };
                     peer.complain(lane, &connected, &status).await;

@@ -20,6 +20,8 @@ mod tls;
 pub(crate) use client::Clients;
 pub(crate) use listen::{adopt, check_tls, serve};
 pub(crate) use peer::Peers;
-pub(crate) use questions::{Asked, JoinReply, ProposeReply, hello, join, propose_to};
+pub(crate) use questions::{
+    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, propose_to,
+};
 pub(crate) use server::{Server, propose_here};
 pub(crate) use tls::Tls;

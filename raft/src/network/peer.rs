@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use proto::raft::peering_client::PeeringClient;
@@ -24,6 +25,9 @@ const CONNECT: Duration = Duration::from_millis(150);
 const KEEP_ALIVE: Duration = Duration::from_millis(300);
 pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Requests in a row that may go unanswered before the next address is tried. One alone says that the
+/// peer is busy, and a new connection would make it busier.
+const MISSES: u32 = 4;
 /// Largest message: a configuration or a batch in one entry, several entries in one request.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
 
@@ -89,6 +93,8 @@ struct Connection {
     place: usize,
     /// Counts the connections, so that a late complaint about an old one does not end the new one.
     number: u64,
+    /// Requests in a row that this connection has left unanswered.
+    misses: Arc<AtomicU32>,
 }
 
 /// A connection to send one request on.
@@ -96,6 +102,14 @@ struct Connection {
 pub(crate) struct Connected {
     pub(super) client: PeeringClient<Channel>,
     number: u64,
+    misses: Arc<AtomicU32>,
+}
+
+impl Connected {
+    /// A request was answered.
+    pub(super) fn praise(&self) {
+        self.misses.store(0, Ordering::Relaxed);
+    }
 }
 
 impl Peer {
@@ -112,13 +126,16 @@ impl Peer {
         Ok(Connected {
             client,
             number: connection.number,
+            misses: Arc::clone(&connection.misses),
         })
     }
 
     /// A request on `connected` failed: the next one begins with another address, unless the peer
-    /// itself has refused it.
+    /// itself has refused it or is merely slow.
     pub(crate) async fn complain(&self, lane: Lane, connected: &Connected, status: &Status) {
-        if status.code() == tonic::Code::FailedPrecondition {
+        let merely_slow = status.code() == tonic::Code::DeadlineExceeded
+            && connected.misses.fetch_add(1, Ordering::Relaxed) + 1 < MISSES;
+        if merely_slow || status.code() == tonic::Code::FailedPrecondition {
             return;
         }
         let mut connection = self.lane(lane).lock().await;
@@ -145,6 +162,7 @@ impl Peer {
                 Ok(channel) => {
                     connection.channel = Some(channel.clone());
                     connection.number += 1;
+                    connection.misses = Arc::default();
                     return Ok(channel);
                 }
                 Err(status) => last = status,

@@ -1,5 +1,6 @@
 //! What members ask each other beside the consensus: to propose, to take part, how they are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
@@ -12,6 +13,9 @@ use super::peer::{Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
 use crate::seat::Running;
+
+/// Between two signs of life, and for an answer to one.
+const TOUCH: Duration = Duration::from_millis(300);
 
 /// What the leader says to a proposal that another member passed on.
 #[derive(Debug, Deserialize, Serialize)]
@@ -117,12 +121,23 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
         };
-        ask(&peer, Lane::Urgent, patience, async move |mut client| {
+        let answer = ask(&peer, Lane::Urgent, patience, async move |mut client| {
             client.hello(question).await
         })
         .await
-        .ok()
+        .ok()?;
+        local.heard(node);
+        Some(answer)
     });
     let answers = futures::future::join_all(questions).await;
     answers.into_iter().flatten().collect()
+}
+
+/// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection
+/// is there when a vote is needed, and an operator sees who is silent. Runs until it is dropped.
+pub(crate) async fn keep_in_touch(local: Arc<Local>, peers: Peers) {
+    loop {
+        hello(&local, &peers, TOUCH).await;
+        tokio::time::sleep(TOUCH).await;
+    }
 }

@@ -105,6 +105,10 @@ impl Lab {
         ])
     }
 
+    pub(crate) fn pair() -> Self {
+        Self::with(&[(1, MemberKind::Node), (2, MemberKind::Node)])
+    }
+
     pub(crate) fn alone() -> Self {
         Self::with(&[(1, MemberKind::Node)])
     }
