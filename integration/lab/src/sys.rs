@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sched::CloneFlags;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use socket2::{Domain, Socket, Type};
 
 /// Makes `command` start inside the network namespace behind `namespace`.
@@ -30,11 +30,16 @@ pub(crate) fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(bind) };
 }
 
-/// Makes `command` start with no signal blocked, whatever the calling thread blocks.
-pub(crate) fn unblock_signals(command: &mut Command) {
-    let unblock = || Ok(SigSet::empty().thread_set_mask()?);
-    // SAFETY: between fork and exec the hook makes one system call with a set on its own stack.
-    unsafe { command.pre_exec(unblock) };
+/// Makes `command` start with no signal blocked, whatever the calling thread blocks, and with the
+/// usual answer to an interrupt: shells make it ignored in what they start in the background.
+pub(crate) fn listen_to_signals(command: &mut Command) {
+    let listen = || {
+        // SAFETY: the default action is no code of this process.
+        unsafe { signal::signal(Signal::SIGINT, SigHandler::SigDfl) }?;
+        Ok(SigSet::empty().thread_set_mask()?)
+    };
+    // SAFETY: between fork and exec the hook makes two system calls with values of its own stack.
+    unsafe { command.pre_exec(listen) };
 }
 
 /// A value that the ethtool interface can set on a device.

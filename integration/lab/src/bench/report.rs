@@ -35,7 +35,11 @@ fn machine() -> Value {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown", |(_, name)| name);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // The process itself may be tied to fewer.
+    let cores = processors
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     json!({ "cores": cores, "cpu": model, "kernel": read("/proc/sys/kernel/osrelease").trim() })
 }
 

@@ -20,17 +20,13 @@ pub(super) fn stay(stage: &Stage, sandbox: &Sandbox) -> anyhow::Result<()> {
     for host in hosts {
         publish(host, &folder.join(host.name()))?;
     }
-    let outer = sandbox.outer();
     let names: Vec<_> = hosts.iter().map(|host| host.name()).collect();
     println!(
         "\nThe lab stays up until Ctrl-C. Hosts: {}.",
         names.join(", ")
     );
     println!("A shell inside one of them, from another terminal:");
-    println!(
-        "  nsenter -t {outer} -U --preserve-credentials --net=/proc/{outer}/root{}/client",
-        folder.display()
-    );
+    println!("  {}", sandbox.way_in(&folder.join("client")));
     println!("The nodes as their operators see them:");
     for side in Side::BOTH {
         let socket = stage.cluster.socket(Member::Node(side));

@@ -30,6 +30,7 @@ use supervise::supervise;
 const STAGE: &str = "TANDEM_LAB_STAGE";
 const DIRECTORY: &str = "TANDEM_LAB_DIRECTORY";
 const OUTER: &str = "TANDEM_LAB_OUTER";
+const USERS: &str = "TANDEM_LAB_USERS";
 
 /// Folder of the run's directory where namespaces may be mounted; unmounted at the end.
 pub(crate) const NETNS: &str = "netns";
@@ -49,6 +50,16 @@ pub struct Sandbox {
     directory: PathBuf,
     program: PathBuf,
     outer: String,
+    users: Users,
+}
+
+/// Whose identities count inside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Users {
+    /// Those of the world outside.
+    Shared,
+    /// The sandbox's own: root inside is somebody else outside.
+    Own,
 }
 
 impl Sandbox {
@@ -62,9 +73,15 @@ impl Sandbox {
         &self.program
     }
 
-    /// Process id of the outermost copy, as the world outside counts.
-    pub(crate) fn outer(&self) -> &str {
-        &self.outer
+    /// The command that brings somebody outside into the network namespace that is mounted at
+    /// `file` inside.
+    pub(crate) fn way_in(&self, file: &Path) -> String {
+        let (outer, file) = (&self.outer, file.display());
+        let users = match self.users {
+            Users::Shared => "",
+            Users::Own => " -U --preserve-credentials",
+        };
+        format!("nsenter -t {outer}{users} --net=/proc/{outer}/root{file}")
     }
 }
 
@@ -86,18 +103,27 @@ fn arrive() -> Result<Sandbox, EnterError> {
         .ok_or(EnterError::NoDirectory)?;
     let program = std::env::current_exe().map_err(EnterError::Program)?;
     let outer = std::env::var(OUTER).unwrap_or_default();
+    let users = match std::env::var(USERS).as_deref() {
+        Ok("own") => Users::Own,
+        _ => Users::Shared,
+    };
     Ok(Sandbox {
         directory,
         program,
         outer,
+        users,
     })
 }
 
 fn run_outer() -> Result<ExitCode, EnterError> {
     let scratch = Scratch::create().map_err(EnterError::Directory)?;
     raise_limits();
-    unshare()?;
+    let users = match unshare()? {
+        Users::Own => "own",
+        Users::Shared => "shared",
+    };
     let mut init = stage("init", scratch.path())?;
+    init.env(USERS, users);
     init.env(OUTER, std::process::id().to_string());
     sys::die_with_parent(&mut init);
     supervise(init)
@@ -147,15 +173,16 @@ fn raise_limits() {
 
 /// Root goes without a user namespace where it may: real-time priorities, and files of other users,
 /// stay within reach. Everybody else, and a root without the right capabilities, makes one.
-fn unshare() -> Result<(), EnterError> {
+fn unshare() -> Result<Users, EnterError> {
     let namespaces = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
     // Identities must be read before: inside they are nobody until the maps are written.
     let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
     if user.is_root() && nix::sched::unshare(namespaces).is_ok() {
-        return Ok(());
+        return Ok(Users::Shared);
     }
     nix::sched::unshare(namespaces | CloneFlags::CLONE_NEWUSER).map_err(EnterError::refused)?;
-    map_identities(user.as_raw(), group.as_raw())
+    map_identities(user.as_raw(), group.as_raw())?;
+    Ok(Users::Own)
 }
 
 /// Root inside is whoever called outside.

@@ -23,7 +23,7 @@ pub(super) fn supervise(mut command: Command) -> Result<ExitCode, EnterError> {
     waited.add(Signal::SIGCHLD);
     // Blocked before the child exists: none can be missed.
     waited.thread_block().map_err(stage_error)?;
-    sys::unblock_signals(&mut command);
+    sys::listen_to_signals(&mut command);
     let child = command
         .process_group(0)
         .spawn()

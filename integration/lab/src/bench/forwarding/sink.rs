@@ -78,7 +78,12 @@ fn compare(socket: &Socket, expected: &[Hop], stop: &AtomicBool) -> (u64, u64) {
             let frame = bytes.get(..length).unwrap_or_default();
             match verdict(frame, expected) {
                 Verdict::Right => compared += 1,
-                Verdict::Wrong => (compared, wrong) = (compared + 1, wrong + 1),
+                Verdict::Wrong => {
+                    if wrong == 0 {
+                        eprintln!("a wrong frame: {frame:02x?}");
+                    }
+                    (compared, wrong) = (compared + 1, wrong + 1);
+                }
                 Verdict::NotOurs => {}
             }
         }
