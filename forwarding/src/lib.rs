@@ -9,7 +9,7 @@
 //!            (heartbeat thread)    NeighborActor ────────► node
 //! ```
 //!
-//! The way in: [`start`] with a [`Plan`], then the [`Handle`]. A packet's way is `pipeline/`; what a
+//! The way in: [`start()`] with a [`Plan`], then the [`Handle`]. A packet's way is `pipeline/`; what a
 //! shard decides without a thread or a socket is [`shard::Shard`], and that is what most tests drive.
 //!
 //! What is deliberately absent: a lock or an allocation for a packet of a known session, a packet that

@@ -1,7 +1,7 @@
 //! The second bridge: what the cluster agreed on → what this node does.
 //!
 //! Two tasks. [`sessions`] programs the session processors from the state group, so that the standby
-//! is hot. [`control`] follows the control group: configurations, epochs, port blocks.
+//! is hot. [`Follow`] follows the control group: configurations, epochs, port blocks.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! From what the interfaces are connected to and what operators typed to the FIB.
 //!
-//! Nothing here remembers: [`compute`] is called again whenever an input changes, and its result
+//! Nothing here remembers: [`compute()`] is called again whenever an input changes, and its result
 //! replaces the FIB as a whole.
 
 mod compute;
