@@ -147,7 +147,10 @@ impl fmt::Display for Reason {
         match self {
             Self::NoConfiguration => f.write_str("no configuration has been committed yet"),
             Self::ConfigurationBehind { committed, running } => {
-                write!(f, "configuration {committed} is committed, {running} is running")
+                write!(
+                    f,
+                    "configuration {committed} is committed, {running} is running"
+                )
             }
             Self::PeerSilent => f.write_str("the peer is silent on every HA link"),
             Self::NoLeader { group } => write!(f, "the {group} group has no leader"),
@@ -155,7 +158,10 @@ impl fmt::Display for Reason {
             Self::StateBehind { lag_ms } => write!(f, "replication is {lag_ms} ms behind"),
             Self::InterfaceDown { interface } => write!(f, "interface {interface} is down"),
             Self::TablesDiffer { agreed, programmed } => {
-                write!(f, "{programmed} sessions are programmed, the cluster agreed on {agreed}")
+                write!(
+                    f,
+                    "{programmed} sessions are programmed, the cluster agreed on {agreed}"
+                )
             }
         }
     }
@@ -175,7 +181,11 @@ pub struct Assessment {
 /// Judges the facts. Total and pure: the same facts give the same word on every node.
 pub fn assess(facts: &Facts) -> Assessment {
     let reasons = reasons(facts);
-    Assessment { role: role(facts, &reasons), ready: reasons.is_empty(), reasons }
+    Assessment {
+        role: role(facts, &reasons),
+        ready: reasons.is_empty(),
+        reasons,
+    }
 }
 
 fn reasons(facts: &Facts) -> Vec<Reason> {
@@ -187,7 +197,9 @@ fn reasons(facts: &Facts) -> Vec<Reason> {
         reasons.push(Reason::ConfigurationBehind { committed, running });
     }
     for interface in &facts.interfaces_down {
-        reasons.push(Reason::InterfaceDown { interface: interface.clone() });
+        reasons.push(Reason::InterfaceDown {
+            interface: interface.clone(),
+        });
     }
     if !facts.peer_heard {
         reasons.push(Reason::PeerSilent);
@@ -244,8 +256,11 @@ fn role(facts: &Facts, reasons: &[Reason]) -> NodeRole {
 mod tests {
     use super::*;
 
-    const HEALTHY: GroupFacts =
-        GroupFacts { has_leader: true, is_voter: true, lag: Duration::ZERO };
+    const HEALTHY: GroupFacts = GroupFacts {
+        has_leader: true,
+        is_voter: true,
+        lag: Duration::ZERO,
+    };
 
     fn standby() -> Facts {
         Facts {
@@ -256,15 +271,24 @@ mod tests {
             control: HEALTHY,
             state: HEALTHY,
             interfaces_down: Vec::new(),
-            agreed: TableProof { sessions: 2, checksum: 7 },
-            programmed: TableProof { sessions: 2, checksum: 7 },
+            agreed: TableProof {
+                sessions: 2,
+                checksum: 7,
+            },
+            programmed: TableProof {
+                sessions: 2,
+                checksum: 7,
+            },
         }
     }
 
     #[test]
     fn a_standby_with_equal_tables_is_ready() {
         let verdict = assess(&standby());
-        assert_eq!((verdict.role, verdict.ready), (NodeRole::StandbyReady, true));
+        assert_eq!(
+            (verdict.role, verdict.ready),
+            (NodeRole::StandbyReady, true)
+        );
     }
 
     #[test]
@@ -273,7 +297,13 @@ mod tests {
         facts.programmed.checksum = 8;
         let verdict = assess(&facts);
         assert_eq!(verdict.role, NodeRole::StandbyNotReady);
-        assert_eq!(verdict.reasons, [Reason::TablesDiffer { agreed: 2, programmed: 2 }]);
+        assert_eq!(
+            verdict.reasons,
+            [Reason::TablesDiffer {
+                agreed: 2,
+                programmed: 2
+            }]
+        );
     }
 
     #[test]

@@ -98,7 +98,10 @@ impl SessionRecord {
         }
         let bytes = self.id.0.to_be_bytes();
         let (high, low) = bytes.split_at(8);
-        let word = |half: &[u8]| half.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let word = |half: &[u8]| {
+            half.iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        };
         [word(high), word(low), self.epoch.0, u64::from(self.version)]
             .into_iter()
             .fold(0, |sum, word| mix(sum ^ word))
