@@ -1,9 +1,12 @@
 //! Proof on real kernels: what the tests of this folder share.
 //!
 //! The tests themselves are targets of the `node` package, because they drive its binary; here is how
-//! they start a [`Pair`] of nodes and wait for what must come ([`wait`]).
+//! they start a [`Pair`] of nodes, wait for what must come ([`wait`]) and hear what the kernels at both
+//! ends say ([`sockets`], [`icmp`]).
 
+pub mod icmp;
 pub mod pair;
+pub mod sockets;
 pub mod wait;
 
 pub use pair::{Files, Pair};

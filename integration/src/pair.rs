@@ -23,8 +23,8 @@ use serde_json::Value;
 use crate::wait;
 
 /// How the files of this pair differ from the laboratory's usual ones.
-#[derive(Clone, Copy, Debug)]
-pub struct Files {
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
     /// Interval of VRRP advertisements.
     ///
     /// The product's shortest is 10 ms. A debug build among other programs on two cores is held up
@@ -32,14 +32,14 @@ pub struct Files {
     /// speed, so the default is 50 ms.
     pub advertisement_ms: u16,
     /// Changes a file of a member: its name, its text.
-    pub edit: fn(&str, String) -> String,
+    pub edit: &'a dyn Fn(&str, &str) -> String,
 }
 
-impl Default for Files {
+impl Default for Files<'_> {
     fn default() -> Self {
         Self {
             advertisement_ms: 50,
-            edit: |_, text| text,
+            edit: &|_, text| text.to_owned(),
         }
     }
 }
@@ -56,7 +56,7 @@ pub struct Pair {
 
 impl Pair {
     /// Builds the network and writes all files; starts nothing.
-    pub fn prepare(sandbox: &Sandbox, program: &str, options: Files) -> Result<Self> {
+    pub fn prepare(sandbox: &Sandbox, program: &str, options: Files<'_>) -> Result<Self> {
         // Cases of one run share the sandbox's directory, and must not share their data.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -74,7 +74,7 @@ impl Pair {
             let home = pair.home(member);
             std::fs::create_dir_all(&home)?;
             for file in files::files(member, &home, site) {
-                let text = (options.edit)(file.name, file.text);
+                let text = (options.edit)(file.name, &file.text);
                 std::fs::write(home.join(file.name), text)?;
             }
         }
@@ -82,7 +82,7 @@ impl Pair {
     }
 
     /// Builds everything, starts all members and waits until they are ready; gives the active one.
-    pub fn start_all(sandbox: &Sandbox, program: &str, options: Files) -> Result<(Self, Side)> {
+    pub fn start_all(sandbox: &Sandbox, program: &str, options: Files<'_>) -> Result<(Self, Side)> {
         let mut pair = Self::prepare(sandbox, program, options)?;
         for member in Member::ALL {
             pair.start(member)?;
