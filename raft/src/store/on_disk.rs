@@ -1,9 +1,9 @@
 //! The durable store: sled, with our own idea of when something is on the disk.
 //!
 //! sled's flush asks the kernel to begin writing and no more. So after each flush the data file is
-//! synced through a handle of our own, and so are values that sled puts into files beside it. A small
-//! file counts the syncs that were confirmed: sled drops a damaged tail without a word, and a store that
-//! comes back with fewer syncs than it has confirmed has forgotten a promise.
+//! synced through a handle of our own, and so are values that sled puts into files beside it. Writes
+//! are counted, and a small file says how many of them were confirmed: sled drops a damaged tail without
+//! a word, and a store that comes back with fewer writes than it has confirmed has forgotten a promise.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ const RESERVE_BYTES: u64 = 16 << 20;
 /// A few hundred kilobytes are live; sled's default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
 const TREE: &[u8] = b"control";
-const SYNCS: &[u8] = b"#syncs";
+const WRITES: &[u8] = b"#writes";
 const WATERMARK: &str = "watermark";
 
 /// A folder with sled's files and the watermark.
@@ -31,7 +31,8 @@ pub(crate) struct DiskStore {
     /// sled's data file, opened once more.
     data: File,
     watermark: File,
-    syncs: u64,
+    /// Counts the writes since the store was made.
+    writes: u64,
     /// Free space that must be left beside a write.
     pub(super) reserve_bytes: u64,
     /// Files of large values that are on the disk already.
@@ -61,22 +62,22 @@ impl DiskStore {
             .truncate(false)
             .open(path.join(WATERMARK))
             .map_err(io)?;
-        let stored = tree.get(SYNCS).map_err(|error| from_sled(path, error))?;
-        let syncs = stored.as_deref().and_then(number).unwrap_or_default();
+        let stored = tree.get(WRITES).map_err(|error| from_sled(path, error))?;
+        let writes = stored.as_deref().and_then(number).unwrap_or_default();
         let mut store = Self {
             path: path.to_owned(),
             db,
             tree,
             data,
             watermark,
-            syncs,
+            writes,
             reserve_bytes: RESERVE_BYTES,
             blobs: BTreeSet::new(),
         };
         let confirmed = store.confirmed().map_err(io)?;
-        if syncs < confirmed {
+        if writes < confirmed {
             return Err(store.damaged(format!(
-                "it remembers {syncs} of {confirmed} confirmed writes"
+                "it remembers {writes} of {confirmed} confirmed writes"
             )));
         }
         // The folder's entries must be on the disk before anything in the files counts.
@@ -88,7 +89,7 @@ impl DiskStore {
         Ok(store)
     }
 
-    /// How many syncs were confirmed. A torn watermark counts as none: it is written after the sync,
+    /// How many writes were confirmed. A torn watermark counts as none: it is written after the sync,
     /// so that losing it can only make us less strict.
     fn confirmed(&self) -> io::Result<u64> {
         let mut bytes = [0; 16];
@@ -105,8 +106,8 @@ impl DiskStore {
     }
 
     fn confirm(&self) -> io::Result<()> {
-        let mut bytes = self.syncs.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&(!self.syncs).to_be_bytes());
+        let mut bytes = self.writes.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&(!self.writes).to_be_bytes());
         self.watermark.write_all_at(&bytes, 0)?;
         self.watermark.sync_data()
     }
@@ -177,7 +178,8 @@ impl KvStore for DiskStore {
                 Change::Delete(key) => batch.remove(key.to_bytes()),
             }
         }
-        batch.insert(SYNCS, &(self.syncs + 1).to_be_bytes());
+        self.writes += 1;
+        batch.insert(WRITES, &self.writes.to_be_bytes());
         self.tree
             .apply_batch(batch)
             .map_err(|error| from_sled(&self.path, error))
@@ -186,7 +188,6 @@ impl KvStore for DiskStore {
     fn sync(&mut self) -> Result<(), StoreError> {
         let mut sync = || {
             self.sync_all()?;
-            self.syncs += 1;
             self.confirm()
         };
         sync().map_err(|source| StoreError::Io {
