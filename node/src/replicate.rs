@@ -4,17 +4,23 @@
 //! what is not taken, and publishing never waits for a quorum.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use forwarding::Event;
 use raft::{Cluster, ProposeError};
 use raft_state::{ControlCommand, ControlOutcome};
-use runtime::{Mailbox, Outlet};
+use runtime::{Clock, Mailbox, Outlet};
 use types::NodeId;
 
 use crate::film::Scene;
 
 /// Batches of session changes under way; the data plane merges by session when it is full.
 pub(crate) const BOUND: usize = 256;
+/// While the cluster has this many changes waiting, no more are handed over: they stay with the data
+/// plane, which merges them by session. Well below the bound at which publishing refuses.
+const HIGH_WATER: usize = 150_000;
+/// Between two looks at what waits.
+const RETRY: Duration = Duration::from_millis(10);
 /// Blocks that are asked for at once: 4 096 ports.
 const BLOCKS_A_CLAIM: u16 = 8;
 
@@ -22,6 +28,7 @@ const BLOCKS_A_CLAIM: u16 = 8;
 pub(crate) struct Replicate {
     pub(crate) events: Mailbox<Event>,
     pub(crate) cluster: Cluster,
+    pub(crate) clock: Clock,
     pub(crate) film: Outlet<Scene>,
     /// Claims wait for a quorum, so they have an actor of their own.
     pub(crate) claims: Outlet<IpAddr>,
@@ -31,6 +38,10 @@ impl Replicate {
     /// Carries events over until the data plane ends.
     pub(crate) async fn run(mut self) {
         while let Some(event) = self.events.next().await {
+            while self.cluster.state.pending() >= HIGH_WATER {
+                let next = Some(self.clock.now() + RETRY);
+                self.clock.wait_until(next).await;
+            }
             match event {
                 Event::Sessions(changes) => self.publish(changes, Vec::new()),
                 Event::Neighbors(records) => self.publish(Vec::new(), records),

@@ -185,6 +185,7 @@ impl Bridges {
         let replicate = Replicate {
             events: packets,
             cluster: cluster.clone(),
+            clock,
             film: film.clone(),
             claims: claims.0,
         };
