@@ -80,6 +80,8 @@ pub(super) fn build(hop: &Hop, label: Label) -> [u8; FRAME] {
         .concat()
     };
     let checksum = transport(source.into(), target.into(), Protocol::UDP, &message(0));
+    // UDP spells a computed zero with ones, for zero means "none" (RFC 768).
+    let checksum = checksum.filter(|sum| *sum != 0).unwrap_or(0xffff);
     let header = |checksum: u16| {
         let total = (length + 20).to_be_bytes();
         // Version and header length, no service class; no identification, do not fragment.
@@ -102,7 +104,7 @@ pub(super) fn build(hop: &Hop, label: Label) -> [u8; FRAME] {
         hop.source_mac.0.as_slice(),
         &[0x08, 0x00],
         &header(Sum::new().bytes(&header(0)).checksum()),
-        &message(checksum.unwrap_or(0)),
+        &message(checksum),
     ]
     .concat();
     // All parts have fixed sizes that add up.
@@ -145,5 +147,25 @@ mod tests {
                 .bytes(message)
                 .is_intact()
         );
+    }
+
+    #[test]
+    fn no_frame_claims_to_have_no_checksum() {
+        let target = "203.0.113.10:7".parse().unwrap();
+        let label = Label {
+            session: 0,
+            sequence: 0,
+        };
+        // Somewhere among all ports the sum comes out as zero.
+        for port in 0..=u16::MAX {
+            let hop = Hop {
+                source_mac: MacAddr::ZERO,
+                target_mac: MacAddr::ZERO,
+                source: SocketAddrV4::new("203.0.113.1".parse().unwrap(), port),
+                target,
+                ttl: 63,
+            };
+            assert_ne!(build(&hop, label)[40..42], [0, 0], "port {port}");
+        }
     }
 }
