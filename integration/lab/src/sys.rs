@@ -42,6 +42,17 @@ pub(crate) fn listen_to_signals(command: &mut Command) {
     unsafe { command.pre_exec(listen) };
 }
 
+/// Lets the calling thread run before all ordinary ones, where that is permitted: a measuring thread
+/// that waits for its turn measures the machine instead of the network.
+pub(crate) fn run_first() {
+    let parameters = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the kernel reads the parameters, which outlive the call, and changes this thread only.
+    let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
+    if refused != 0 {
+        tracing::debug!(error = %io::Error::last_os_error(), "no real-time priority for a probe");
+    }
+}
+
 /// A value that the ethtool interface can set on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Offload {

@@ -201,7 +201,12 @@ fn verdict(args: &FailoverArgs, costs: &[Vec<Cost>; 2]) -> Case {
         ratio,
         bar: "ours <= peer".to_owned(),
         pass: args.only.is_some() || ratio.is_some_and(|ratio| ratio <= 1.0),
-        details: json!({ "statistic": "median outage", "ours": our_rounds, "peer": peer_rounds }),
+        details: json!({
+            "statistic": "median outage",
+            "switch": "keeps unknown unicast from routers",
+            "ours": our_rounds,
+            "peer": peer_rounds,
+        }),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::{TrafficError, socket_error};
 use crate::host::Host;
 use crate::netns::NamespaceError;
+use crate::sys;
 
 /// How often a thread in a blocking call looks whether it shall stop.
 pub(super) const GLANCE: Duration = Duration::from_millis(50);
@@ -134,6 +135,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 }
 
 fn echo_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
+    sys::run_first();
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
         // Errors are the deadline, or an ICMP message about an earlier answer: neither matters.

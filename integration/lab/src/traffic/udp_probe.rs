@@ -20,6 +20,7 @@ use super::timeline::Timeline;
 use super::{TrafficError, nanos, socket_error, unix_nanos};
 use crate::host::Host;
 use crate::netns::NamespaceError;
+use crate::sys;
 
 /// Marks our datagrams; anything else that comes back is corrupt.
 const MARK: u64 = 0x7461_6e64_656d_7570;
@@ -101,6 +102,7 @@ impl Drop for UdpProbe {
 }
 
 fn send(socket: &UdpSocket, interval: Duration, timeline: &Timeline, stop: &AtomicBool) {
+    sys::run_first();
     let clock = ClockId::CLOCK_MONOTONIC;
     let Ok(start) = clock_gettime(clock) else {
         return;
