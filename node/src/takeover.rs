@@ -46,7 +46,7 @@ impl Takeover {
                 Event::LinkState { device, up } => tracing::info!(device, up, "link"),
                 Event::HaLink { name, up, rtt } => tracing::info!(%name, up, ?rtt, "HA link"),
                 Event::Lateness { by, at } => {
-                    tracing::debug!(?by, %at, "heartbeat thread was late")
+                    tracing::debug!(?by, %at, "heartbeat thread was late");
                 }
             }
         }

@@ -16,13 +16,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use config::bootstrap::{Bootstrap, Security};
-use config::valid::SessionProcessors;
+use config::valid::{Node, SessionProcessors};
 use ha::Timeline;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
 use runtime::{Clock, Mailbox, Outlet, Subsystem};
 use tokio::sync::watch;
-use types::{Epoch, EpochGate, Name};
+use types::{Epoch, EpochGate, Name, NodeId};
+use vrrp::GroupPlan;
 
 use crate::film::{self, Scene};
 use crate::health::{Verdict, Watchman};
@@ -65,12 +66,22 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> anyhow::Result<()> {
     lifetime::until_the_end(subsystem).await
 }
 
-/// Both ends of every queue between the actors.
-struct Queues {
-    packets: (Outlet<forwarding::Event>, Mailbox<forwarding::Event>),
-    roles: (Outlet<vrrp::Event>, Mailbox<vrrp::Event>),
-    scenes: (Outlet<Scene>, Mailbox<Scene>),
-    claims: (Outlet<std::net::IpAddr>, Mailbox<std::net::IpAddr>),
+/// What was started, and what everybody has in common.
+struct Parts {
+    process: Process,
+    site: Site,
+    clock: Clock,
+    gate: EpochGate,
+    cluster: Cluster,
+    data_plane: forwarding::Handle,
+    /// `None` on a router whose interfaces are not shared.
+    redundancy: Option<(Name, vrrp::Handle)>,
+}
+
+impl Parts {
+    fn redundancy_handle(&self) -> Option<vrrp::Handle> {
+        self.redundancy.as_ref().map(|(_, handle)| handle.clone())
+    }
 }
 
 fn start(
@@ -81,130 +92,127 @@ fn start(
     running: Running,
     subsystem: &mut Subsystem,
 ) -> anyhow::Result<Desk> {
-    let queues = Queues {
-        packets: mailbox(replicate::BOUND),
-        roles: mailbox(takeover::BOUND),
-        scenes: mailbox(film::BOUND),
-        claims: mailbox(CLAIMS),
-    };
-    let gate = EpochGate::closed();
+    let (packets, packet_events) = mailbox(replicate::BOUND);
+    let (roles, role_events) = mailbox(takeover::BOUND);
     let process = process(bootstrap, &cluster);
-    let packets = queues.packets.0.clone();
-    let data_plane = start_data_plane(process, &site, &running, &gate, clock, packets, subsystem)?;
+    let gate = EpochGate::closed();
+    let (router, node) = plan::locate(&running.valid, &site.router, &site.node)?;
+    let authority = running.valid.authority();
+    let planned = plan::forwarding::compile(process, authority, router, node);
+    let data_plane = start_data_plane(planned, &gate, clock, packets, subsystem)?;
+    reconcile::grant_reserve(&data_plane, process.node, &site, &running);
+    warn_about_cores(node, process.cores);
+    let seen = cluster.control.state().highest_epoch();
+    let key = heartbeat_key(bootstrap)?;
+    let planned = plan::redundancy::compile(bootstrap, router, node, seen, key);
     let redundancy = start_redundancy(
-        bootstrap,
-        &site,
-        &running,
-        &cluster,
+        planned,
+        (process.node, seen),
         &gate,
         clock,
-        queues.roles.0.clone(),
+        roles,
         subsystem,
     )?;
+    let parts = Parts {
+        process,
+        site,
+        clock,
+        gate,
+        cluster,
+        data_plane,
+        redundancy,
+    };
+    let (scenes, film) = mailbox(film::BOUND);
+    let (films_sender, films) = watch::channel(Timeline::default());
+    subsystem.spawn("film", film::run(film, films_sender));
+    start_outward(&parts, packet_events, role_events, scenes, subsystem);
+    Ok(start_inward(&parts, running, films, subsystem))
+}
+
+/// What this node did → film, control group, state group.
+fn start_outward(
+    parts: &Parts,
+    packets: Mailbox<forwarding::Event>,
+    roles: Mailbox<vrrp::Event>,
+    film: Outlet<Scene>,
+    subsystem: &mut Subsystem,
+) {
+    let node = parts.process.node;
+    let (claims, claimed) = mailbox(CLAIMS);
+    let replicate = Replicate {
+        events: packets,
+        cluster: parts.cluster.clone(),
+        clock: parts.clock,
+        film: film.clone(),
+        claims,
+    };
+    subsystem.spawn("replicate", replicate.run());
+    let (cluster, data_plane) = (parts.cluster.clone(), parts.data_plane.clone());
+    let claiming = replicate::claim_blocks(node, cluster, data_plane, claimed);
+    subsystem.spawn("port blocks", claiming);
+    if let Some((group, _)) = &parts.redundancy {
+        let (role_sender, role) = watch::channel(None);
+        let takeover = Takeover {
+            events: roles,
+            data_plane: parts.data_plane.clone(),
+            film,
+            role: role_sender,
+        };
+        subsystem.spawn("takeover", takeover.run());
+        let control = parts.cluster.control.clone();
+        let recording = takeover::record_roles(node, group.clone(), control, parts.clock, role);
+        subsystem.spawn("roles", recording);
+    }
+}
+
+/// What the cluster agreed on → this node; and what operators see of both.
+fn start_inward(
+    parts: &Parts,
+    running: Running,
+    films: watch::Receiver<Timeline>,
+    subsystem: &mut Subsystem,
+) -> Desk {
     let (running_sender, running) = watch::channel(running);
     let (verdict_sender, verdict) = watch::channel(Verdict::default());
     let (utilization_sender, utilization) = watch::channel(Utilization::default());
-    let (films_sender, films) = watch::channel(Timeline::default());
     let watchman = Watchman {
-        node: site.id,
-        has_peer: site.peer.is_some(),
-        clock,
-        gate: gate.clone(),
-        cluster: cluster.clone(),
-        data_plane: data_plane.clone(),
-        redundancy: redundancy.as_ref().map(|(_, handle)| handle.clone()),
+        node: parts.site.id,
+        has_peer: parts.site.peer.is_some(),
+        clock: parts.clock,
+        gate: parts.gate.clone(),
+        cluster: parts.cluster.clone(),
+        data_plane: parts.data_plane.clone(),
+        redundancy: parts.redundancy_handle(),
         running: running.clone(),
         verdict: verdict_sender,
         utilization: utilization_sender,
     };
-    let desk = Desk {
-        site: site.clone(),
-        clock,
-        cluster: cluster.clone(),
-        data_plane: data_plane.clone(),
-        redundancy: redundancy.as_ref().map(|(_, handle)| handle.clone()),
-        running: running.clone(),
+    let shutdown = subsystem.shutdown();
+    subsystem.spawn("health", watchman.run(shutdown));
+    let changes = parts.cluster.state.changes();
+    subsystem.spawn(
+        "sessions",
+        reconcile::sessions(changes, parts.data_plane.clone()),
+    );
+    let follow = Follow {
+        process: parts.process,
+        site: parts.site.clone(),
+        control: parts.cluster.control.clone(),
+        data_plane: parts.data_plane.clone(),
+        redundancy: parts.redundancy_handle(),
+        running: running_sender,
+    };
+    subsystem.spawn("reconcile", follow.run());
+    Desk {
+        site: parts.site.clone(),
+        clock: parts.clock,
+        cluster: parts.cluster.clone(),
+        data_plane: parts.data_plane.clone(),
+        redundancy: parts.redundancy_handle(),
+        running,
         verdict,
         films,
         utilization,
-    };
-    let follow = Follow {
-        process,
-        site,
-        control: cluster.control.clone(),
-        data_plane: data_plane.clone(),
-        redundancy: redundancy.as_ref().map(|(_, handle)| handle.clone()),
-        running: running_sender,
-    };
-    let shutdown = subsystem.shutdown();
-    subsystem.spawn("health", watchman.run(shutdown));
-    subsystem.spawn("film", film::run(queues.scenes.1, films_sender));
-    let changes = cluster.state.changes();
-    subsystem.spawn("sessions", reconcile::sessions(changes, data_plane.clone()));
-    subsystem.spawn("reconcile", follow.run());
-    let bridges = Bridges {
-        process,
-        cluster,
-        data_plane,
-        clock,
-    };
-    let group = redundancy.map(|(group, _)| group);
-    bridges.start(
-        group,
-        (queues.packets.1, queues.roles.1),
-        queues.scenes.0,
-        queues.claims,
-        subsystem,
-    );
-    Ok(desk)
-}
-
-/// What the bridges out of this node have in common.
-struct Bridges {
-    process: Process,
-    cluster: Cluster,
-    data_plane: forwarding::Handle,
-    clock: Clock,
-}
-
-impl Bridges {
-    fn start(
-        self,
-        group: Option<Name>,
-        (packets, roles): (Mailbox<forwarding::Event>, Mailbox<vrrp::Event>),
-        film: Outlet<Scene>,
-        claims: (Outlet<std::net::IpAddr>, Mailbox<std::net::IpAddr>),
-        subsystem: &mut Subsystem,
-    ) {
-        let Self {
-            process,
-            cluster,
-            data_plane,
-            clock,
-        } = self;
-        let replicate = Replicate {
-            events: packets,
-            cluster: cluster.clone(),
-            clock,
-            film: film.clone(),
-            claims: claims.0,
-        };
-        subsystem.spawn("replicate", replicate.run());
-        let control = cluster.control.clone();
-        let claiming = replicate::claim_blocks(process.node, cluster, data_plane.clone(), claims.1);
-        subsystem.spawn("port blocks", claiming);
-        if let Some(group) = group {
-            let (role_sender, role) = watch::channel(None);
-            let takeover = Takeover {
-                events: roles,
-                data_plane,
-                film,
-                role: role_sender,
-            };
-            subsystem.spawn("takeover", takeover.run());
-            let recording = takeover::record_roles(process.node, group, control, clock, role);
-            subsystem.spawn("roles", recording);
-        }
     }
 }
 
@@ -220,56 +228,42 @@ fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {
 }
 
 fn start_data_plane(
-    process: Process,
-    site: &Site,
-    running: &Running,
+    (plan, unresolved): (forwarding::Plan, Vec<routing::Unresolved>),
     gate: &EpochGate,
     clock: Clock,
     events: Outlet<forwarding::Event>,
     subsystem: &mut Subsystem,
 ) -> anyhow::Result<forwarding::Handle> {
-    let (router, node) = plan::locate(&running.valid, &site.router, &site.node)?;
+    for route in unresolved {
+        tracing::warn!(reason = %route.reason, prefix = %route.route.prefix, "static route");
+    }
+    forwarding::start(plan, gate.clone(), clock, events, subsystem)
+        .context("the data plane cannot be started")
+}
+
+fn warn_about_cores(node: &Node, cores: usize) {
     if let SessionProcessors::Manual(count) = node.session_processors
-        && usize::from(count) >= process.cores
+        && usize::from(count) >= cores
     {
-        let cores = process.cores;
         tracing::warn!(
             count,
             cores,
             "session-processor-count leaves no core for anything else"
         );
     }
-    let (plan, unresolved) =
-        plan::forwarding::compile(process, running.valid.authority(), router, node);
-    for route in unresolved {
-        tracing::warn!(reason = %route.reason, prefix = %route.route.prefix, "static route");
-    }
-    let handle = forwarding::start(plan, gate.clone(), clock, events, subsystem)
-        .context("the data plane cannot be started")?;
-    reconcile::grant_reserve(&handle, process.node, site, running);
-    Ok(handle)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "this is where everybody meets, once"
-)]
 fn start_redundancy(
-    bootstrap: &Bootstrap,
-    site: &Site,
-    running: &Running,
-    cluster: &Cluster,
+    plan: Option<GroupPlan>,
+    (node, seen): (NodeId, Epoch),
     gate: &EpochGate,
     clock: Clock,
     events: Outlet<vrrp::Event>,
     subsystem: &mut Subsystem,
 ) -> anyhow::Result<Option<(Name, vrrp::Handle)>> {
-    let (router, node) = plan::locate(&running.valid, &site.router, &site.node)?;
-    let seen = cluster.control.state().highest_epoch();
-    let key = heartbeat_key(bootstrap)?;
-    let Some(plan) = plan::redundancy::compile(bootstrap, router, node, seen, key) else {
+    let Some(plan) = plan else {
         // Nothing is shared, so nobody else can be active: this node forwards from the first packet.
-        gate.open(Epoch::next_for(seen, site.id));
+        gate.open(seen.next_for(node));
         return Ok(None);
     };
     let group = plan.group.clone();

@@ -78,8 +78,9 @@ fn service(from: &Service, router: &Router, node: &Name) -> to::ServiceInput {
 
 /// The first service-route of the service; none at all means that it is not delivered here.
 fn route(service: &Service, router: &Router, node: &Name) -> to::Route {
-    let mut routes = router.service_routes.iter();
-    match routes
+    match router
+        .service_routes
+        .iter()
         .find(|route| route.service == service.name)
         .map(|route| &route.delivery)
     {
