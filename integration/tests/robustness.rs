@@ -1,0 +1,287 @@
+//! What must not lose a configuration: kills at any moment, torn stores, a full disk.
+
+mod support;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use integration::sockets::bytes;
+use integration::{Files, Pair, wait};
+use lab::cluster::Member;
+use lab::harness::{self, Case};
+use lab::sandbox::Sandbox;
+use lab::topology::Side;
+use lab::topology::pair_witness::SERVER;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde_json::Value;
+use support::Load;
+
+const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
+
+const CASES: &[(&str, Case)] = &[
+    (
+        "kills_while_the_cluster_forms_leave_one_configuration",
+        kills_while_the_cluster_forms_leave_one_configuration,
+    ),
+    (
+        "kills_at_any_moment_under_traffic_lose_no_configuration",
+        kills_at_any_moment_under_traffic_lose_no_configuration,
+    ),
+    (
+        "a_torn_store_is_named_put_aside_and_filled_again_by_the_others",
+        a_torn_store_is_named_put_aside_and_filled_again_by_the_others,
+    ),
+    (
+        "a_full_disk_is_named_and_the_peer_goes_on",
+        a_full_disk_is_named_and_the_peer_goes_on,
+    ),
+];
+
+fn main() -> ExitCode {
+    harness::main(CASES)
+}
+
+fn kills_while_the_cluster_forms_leave_one_configuration(sandbox: &Sandbox) -> Result<()> {
+    let mut pair = Pair::prepare(sandbox, TANDEM, Files::default())?;
+    for member in Member::ALL {
+        pair.start(member)?;
+    }
+    for kill in plan(11, 6) {
+        kill.strike(&mut pair)?;
+    }
+    pair.ready()?;
+    let (revision, text) = configuration(&pair, Side::A)?;
+    ensure!(
+        revision == 1,
+        "the first configuration is number {revision}"
+    );
+    ensure!(configuration(&pair, Side::B)? == (revision, text.clone()));
+    // The text is the file's own, whole.
+    let file = pair.home(Member::Node(Side::A)).join("site.conf");
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let proposed = std::fs::read_to_string(file)?;
+    ensure!(words(&text) == words(&proposed), "{text}");
+    Ok(())
+}
+
+fn kills_at_any_moment_under_traffic_lose_no_configuration(sandbox: &Sandbox) -> Result<()> {
+    let (mut pair, active) = Pair::start_all(sandbox, TANDEM, Files::default())?;
+    let before = configuration(&pair, active)?;
+    let load = Load::start(&pair, 20)?;
+    for kill in plan(23, 10) {
+        kill.strike(&mut pair)?;
+    }
+    pair.ready()?;
+    for side in Side::BOTH {
+        let after = configuration(&pair, side)?;
+        ensure!(
+            after == before,
+            "{} has {after:?}, not {before:?}",
+            side.name()
+        );
+    }
+    load.udp_answers_again()
+}
+
+/// A kill of one member, so long after the one before, and its new start at once.
+struct Kill {
+    after: Duration,
+    victim: Member,
+}
+
+impl Kill {
+    fn strike(&self, pair: &mut Pair) -> Result<()> {
+        let held = wait::throughout(self.after, || pair.check_running());
+        held.with_context(|| format!("before the kill of {}", self.victim.name()))?;
+        pair.kill(self.victim)?;
+        pair.start(self.victim)
+    }
+}
+
+/// So many kills: moments within half a second, victims in no order.
+fn plan(seed: u8, kills: usize) -> Vec<Kill> {
+    let dice = bytes(seed, 2 * kills);
+    let (moments, victims) = dice.split_at(kills);
+    let pairs = moments.iter().zip(victims);
+    pairs
+        .map(|(moment, victim)| Kill {
+            after: Duration::from_millis(2 * u64::from(*moment)),
+            victim: match victim % 5 {
+                0 | 1 => Member::Node(Side::A),
+                2 | 3 => Member::Node(Side::B),
+                _ => Member::Witness,
+            },
+        })
+        .collect()
+}
+
+/// Number and text of the configuration that a node runs.
+fn configuration(pair: &Pair, side: Side) -> Result<(u64, String)> {
+    let reply = pair.show(side, "config")?;
+    let revision = reply.get("revision").and_then(Value::as_u64);
+    let text = reply.get("text").and_then(Value::as_str);
+    let revision = revision.context("a configuration has a number")?;
+    Ok((revision, text.context("and a text")?.to_owned()))
+}
+
+fn a_torn_store_is_named_put_aside_and_filled_again_by_the_others(sandbox: &Sandbox) -> Result<()> {
+    /// What happens to the bytes of a file.
+    type Tear = fn(&mut Vec<u8>);
+    /// sled's data.
+    const DATA: &str = "db";
+    /// Files whose names end so, and what happens to them.
+    const TEARS: [(&str, &str, Tear); 4] = [
+        ("flipped data", DATA, |bytes| flip(bytes)),
+        ("data without its tail", DATA, |bytes| bytes.truncate(3_000)),
+        ("all cut in half", "", |bytes| {
+            bytes.truncate(bytes.len() / 2);
+        }),
+        ("all flipped", "", |bytes| flip(bytes)),
+    ];
+    let (mut pair, active) = Pair::start_all(sandbox, TANDEM, Files::default())?;
+    let before = configuration(&pair, active)?;
+    let load = Load::start(&pair, 10)?;
+    let torn = active.other();
+    let data = pair.home(Member::Node(torn)).join("data");
+    for (times, (how, name, tear)) in (1..).zip(TEARS) {
+        pair.copied(load.sessions())?;
+        pair.kill(Member::Node(torn))?;
+        for file in files(&data.join("control"))? {
+            if file.to_string_lossy().ends_with(name) {
+                let mut bytes = std::fs::read(&file)?;
+                tear(&mut bytes);
+                std::fs::write(&file, bytes)?;
+            }
+        }
+        pair.start(Member::Node(torn))?;
+        let still = pair.ready().with_context(|| format!("store: {how}"))?;
+        ensure!(still == active, "{how}: the role moved");
+        ensure!(configuration(&pair, torn)? == before, "{how}");
+        let words = pair.last_words(Member::Node(torn), 1_000);
+        let named = words.matches("is damaged: ").count();
+        ensure!(named == times, "{how}: {words}");
+        let aside = std::fs::read_dir(&data)?.filter_map(Result::ok);
+        let aside = aside.filter(|entry| entry.file_name().to_string_lossy().contains("damaged"));
+        let aside = aside.count();
+        ensure!(aside == times, "{how}: {aside} folders are kept");
+    }
+    load.everything_goes_on()?;
+    load.stop_unharmed()
+}
+
+fn flip(bytes: &mut [u8]) {
+    bytes.iter_mut().step_by(61).for_each(|byte| *byte = !*byte);
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
+    let mut pair = Pair::prepare(sandbox, TANDEM, Files::default())?;
+    let homes = Side::BOTH.map(|side| pair.home(Member::Node(side)).join("data"));
+    let disks = homes.iter().map(|path| Disk::mount(path));
+    let disks: Vec<_> = disks.collect::<Result<_>>()?;
+    for member in Member::ALL {
+        pair.start(member)?;
+    }
+    let active = pair.ready()?;
+    let full = Member::Node(active.other());
+    let disk = disks.get(usize::from(active.other().number()) - 1);
+    let disk = disk.context("each node has a disk")?;
+    let mut load = Load::start(&pair, 10)?;
+    pair.copied(load.sessions())?;
+
+    // The next agreement is a claim for ports: enough clients force it.
+    disk.fill()?;
+    crowd(&pair)?;
+    let status = pair.wait_for_end(full)?;
+    let words = pair.last_words(full, 40);
+    ensure!(!status.success(), "{status}");
+    let path = disk.path.join("control");
+    let named = format!("no room for the store {}: 0 bytes are free", path.display());
+    ensure!(words.contains(&named), "{words}");
+
+    // Nor does it start, and says why.
+    pair.start(full)?;
+    ensure!(!pair.wait_for_end(full)?.success());
+    let words = pair.last_words(full, 1);
+    let named = format!("{} cannot be used: No space left", disk.path.display());
+    ensure!(words.contains(&named), "{words}");
+
+    load.everything_goes_on()?;
+    load.open(&pair, 5)?;
+    disk.empty()?;
+    pair.start(full)?;
+    ensure!(pair.ready()? == active, "the role has moved");
+    pair.copied(load.sessions())?;
+    load.stop_unharmed()
+}
+
+/// More clients than a node has ports for without asking (eight blocks of 512): each new
+/// socket is another client.
+fn crowd(pair: &Pair) -> Result<()> {
+    let discard = SocketAddr::from((SERVER, 9));
+    pair.network.client.run(|| -> Result<()> {
+        for _ in 0..4_500 {
+            UdpSocket::bind("0.0.0.0:0")?.send_to(b"hello", discard)?;
+        }
+        Ok(())
+    })?
+}
+
+/// A small file system of its own.
+struct Disk {
+    path: PathBuf,
+}
+
+impl Disk {
+    fn mount(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let kind = Some("tmpfs");
+        mount(kind, path, kind, MsFlags::empty(), Some("size=40m"))?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) -> Result<()> {
+        let mut file = std::fs::File::create(self.path.join("ballast"))?;
+        let block = vec![1; 65_536];
+        while file.write_all(&block).is_ok() {}
+        Ok(())
+    }
+}
+
+impl Disk {
+    /// Gives everything back.
+    fn empty(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.path.join("ballast"))?)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It goes with the sandbox at the latest.
+        let _unmounted = umount2(&self.path, MntFlags::MNT_DETACH);
+    }
+}
