@@ -39,6 +39,10 @@ const CASES: &[(&str, Case)] = &[
         "a_full_disk_is_named_and_the_peer_goes_on",
         a_full_disk_is_named_and_the_peer_goes_on,
     ),
+    (
+        "an_active_node_outlives_its_full_disk",
+        an_active_node_outlives_its_full_disk,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -213,14 +217,10 @@ fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
     // The next agreement is a claim for ports: enough clients force it.
     disk.fill()?;
     crowd(&pair)?;
-    let status = pair.wait_for_end(full)?;
-    let words = pair.last_words(full, 40);
-    ensure!(!status.success(), "{status}");
-    let path = disk.path.join("control");
-    let named = format!("no room for the store {}: 0 bytes are free", path.display());
-    ensure!(words.contains(&named), "{words}");
+    says_that_its_disk_is_full(&pair, active.other(), disk)?;
 
-    // Nor does it start, and says why.
+    // It does not start again, and says why.
+    pair.kill(full)?;
     pair.start(full)?;
     ensure!(!pair.wait_for_end(full)?.success());
     let words = pair.last_words(full, 1);
@@ -234,6 +234,42 @@ fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
     ensure!(pair.ready()? == active, "the role has moved");
     pair.copied(load.sessions())?;
     load.stop_unharmed()
+}
+
+/// Packets never wait for a quorum: who cannot write its vote any more forwards all the same.
+fn an_active_node_outlives_its_full_disk(sandbox: &Sandbox) -> Result<()> {
+    let mut pair = Pair::prepare(sandbox, TANDEM, Files::default())?;
+    let homes = Side::BOTH.map(|side| pair.home(Member::Node(side)).join("data"));
+    let disks = homes.iter().map(|path| Disk::mount(path));
+    let disks: Vec<_> = disks.collect::<Result<_>>()?;
+    for member in Member::ALL {
+        pair.start(member)?;
+    }
+    let active = pair.ready()?;
+    let survivor = active.other();
+    let disk = disks.get(usize::from(survivor.number()) - 1);
+    let disk = disk.context("each node has a disk")?;
+    let mut load = Load::start(&pair, 10)?;
+    pair.copied(load.sessions())?;
+
+    disk.fill()?;
+    pair.fail(active)?;
+    pair.active(survivor)?;
+    // The control group needs the survivor's vote, and ends because it cannot be written.
+    says_that_its_disk_is_full(&pair, survivor, disk)?;
+    ensure!(pair.ha(survivor)?.is_active());
+    load.everything_goes_on()?;
+    load.open(&pair, 5)?;
+    load.stop_unharmed()
+}
+
+fn says_that_its_disk_is_full(pair: &Pair, side: Side, disk: &Disk) -> Result<()> {
+    let path = disk.path.join("control");
+    let named = format!("no room for the store {}", path.display());
+    wait::until_true("the node names its full disk", || {
+        let ha = pair.ha(side)?;
+        Ok(!ha.ready && ha.reasons.iter().any(|reason| reason.contains(&named)))
+    })
 }
 
 /// More clients than a node has ports for without asking (eight blocks of 512): each new

@@ -154,6 +154,10 @@ impl Watchman {
 
     fn group(&self, status: &GroupStatus, lag: Duration) -> GroupFacts {
         GroupFacts {
+            stopped: match &status.health {
+                Health::Stopped(why) => Some(why.clone()),
+                Health::Starting | Health::Ok | Health::NoQuorum => None,
+            },
             has_leader: status.health == Health::Ok,
             is_voter: status
                 .member(self.node)

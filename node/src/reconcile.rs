@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use raft::{Changes, Committed, Control};
 use raft_state::ControlState;
+use runtime::Shutdown;
 use tokio::sync::watch;
 use types::{NodeId, SessionChange, SessionRecord};
 
@@ -17,7 +18,11 @@ use crate::running::{self, Running};
 use crate::{plan, site::Site};
 
 /// Programs committed sessions and neighbours until the group or the data plane ends.
-pub(crate) async fn sessions(mut changes: Changes, data_plane: forwarding::Handle) {
+pub(crate) async fn sessions(
+    mut changes: Changes,
+    data_plane: forwarding::Handle,
+    mut shutdown: Shutdown,
+) {
     while let Some(committed) = changes.next().await {
         let (sessions, neighbors) = match committed {
             Committed::Snapshot(state) => {
@@ -41,6 +46,19 @@ pub(crate) async fn sessions(mut changes: Changes, data_plane: forwarding::Handl
             return;
         }
     }
+    outlive("state", &mut shutdown).await;
+}
+
+/// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,
+/// and readiness says why it is not ready.
+async fn outlive(group: &str, shutdown: &mut Shutdown) {
+    if !shutdown.is_requested() {
+        tracing::error!(
+            group,
+            "the group has ended here; forwarding goes on without it"
+        );
+    }
+    shutdown.requested().await;
 }
 
 /// Follows the control group.
@@ -51,17 +69,18 @@ pub(crate) struct Follow {
     pub(crate) data_plane: forwarding::Handle,
     pub(crate) redundancy: Option<vrrp::Handle>,
     pub(crate) running: watch::Sender<Running>,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl Follow {
-    /// Applies every agreed change until the group ends.
-    pub(crate) async fn run(self) {
+    /// Applies every agreed change until the node stops.
+    pub(crate) async fn run(mut self) {
         let mut agreed = self.control.watch();
         loop {
             let state = Arc::clone(&agreed.borrow_and_update());
             self.follow(&state).await;
             if agreed.changed().await.is_err() {
-                return;
+                return outlive("control", &mut self.shutdown).await;
             }
         }
     }

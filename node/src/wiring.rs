@@ -188,11 +188,11 @@ fn start_inward(
         utilization: utilization_sender,
     };
     let shutdown = subsystem.shutdown();
-    subsystem.spawn("health", watchman.run(shutdown));
+    subsystem.spawn("health", watchman.run(shutdown.clone()));
     let changes = parts.cluster.state.changes();
     subsystem.spawn(
         "sessions",
-        reconcile::sessions(changes, parts.data_plane.clone()),
+        reconcile::sessions(changes, parts.data_plane.clone(), shutdown.clone()),
     );
     let follow = Follow {
         process: parts.process,
@@ -201,6 +201,7 @@ fn start_inward(
         data_plane: parts.data_plane.clone(),
         redundancy: parts.redundancy_handle(),
         running: running_sender,
+        shutdown,
     };
     subsystem.spawn("reconcile", follow.run());
     Desk {

@@ -69,8 +69,10 @@ pub struct TableProof {
 }
 
 /// What one Raft group looks like from here.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GroupFacts {
+    /// Why the group has ended on this node, if it has; a full disk ends the control group.
+    pub stopped: Option<String>,
     /// A leader is known.
     pub has_leader: bool,
     /// This node votes (a returning node is a learner first).
@@ -116,6 +118,13 @@ pub enum Reason {
     },
     /// The peer node is silent on every HA link.
     PeerSilent,
+    /// A Raft group has ended on this node; packets go on, agreement does not.
+    GroupStopped {
+        /// `control` or `state`.
+        group: &'static str,
+        /// What ended it, with the path if a disk is to blame.
+        why: String,
+    },
     /// A Raft group has no leader.
     NoLeader {
         /// `control` or `state`.
@@ -153,6 +162,10 @@ impl fmt::Display for Reason {
                 )
             }
             Self::PeerSilent => f.write_str("the peer is silent on every HA link"),
+            Self::GroupStopped { group, why } => write!(
+                f,
+                "the {group} group has stopped here: {why}; mend it and restart the node"
+            ),
             Self::NoLeader { group } => write!(f, "the {group} group has no leader"),
             Self::NotYetVoter => f.write_str("the state group has not made this node a voter yet"),
             Self::StateBehind { lag_ms } => write!(f, "replication is {lag_ms} ms behind"),
@@ -204,8 +217,11 @@ fn reasons(facts: &Facts) -> Vec<Reason> {
     if !facts.peer_heard {
         reasons.push(Reason::PeerSilent);
     }
-    for (group, seen) in [("control", facts.control), ("state", facts.state)] {
-        if !seen.has_leader {
+    for (group, seen) in [("control", &facts.control), ("state", &facts.state)] {
+        if let Some(why) = &seen.stopped {
+            let why = why.clone();
+            reasons.push(Reason::GroupStopped { group, why });
+        } else if !seen.has_leader {
             reasons.push(Reason::NoLeader { group });
         }
     }
@@ -231,6 +247,7 @@ fn role(facts: &Facts, reasons: &[Reason]) -> NodeRole {
         Reason::NoConfiguration
         | Reason::ConfigurationBehind { .. }
         | Reason::PeerSilent
+        | Reason::GroupStopped { .. }
         | Reason::NoLeader { .. }
         | Reason::InterfaceDown { .. }
         | Reason::TablesDiffer { .. } => false,
@@ -257,6 +274,7 @@ mod tests {
     use super::*;
 
     const HEALTHY: GroupFacts = GroupFacts {
+        stopped: None,
         has_leader: true,
         is_voter: true,
         lag: Duration::ZERO,
@@ -321,6 +339,20 @@ mod tests {
         let verdict = assess(&facts);
         assert_eq!((verdict.role, verdict.ready), (NodeRole::Active, false));
         assert_eq!(verdict.reasons, [Reason::PeerSilent]);
+    }
+
+    #[test]
+    fn a_group_that_has_stopped_is_named_with_its_reason_once() {
+        let mut facts = standby();
+        facts.control.has_leader = false;
+        facts.control.stopped = Some("no room for the store".to_owned());
+        let verdict = assess(&facts);
+        assert_eq!(verdict.role, NodeRole::StandbyNotReady);
+        let reasons: Vec<_> = verdict.reasons.iter().map(ToString::to_string).collect();
+        assert!(
+            matches!(reasons.as_slice(), [only] if only.contains("no room for the store")),
+            "{reasons:?}"
+        );
     }
 
     #[test]
