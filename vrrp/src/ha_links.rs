@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use types::{Instant, Name};
-use vrrp_machine::PeerClaim;
+use vrrp_machine::{PeerClaim, Priority};
+use wire::heartbeat::{Codec, Datagram};
 
-use crate::heartbeat::{Codec, Datagram};
 use crate::link::{LinkTracker, Taken};
 use crate::plan::{GroupPlan, LinkPlan, StartError};
 use crate::probe::Echo;
@@ -135,7 +135,7 @@ impl HaLinks {
         let mut datagram = Datagram {
             node: claim.node,
             state: claim.state,
-            priority: claim.priority,
+            priority: claim.priority.get(),
             epoch: claim.epoch,
             interval: self.interval,
             boot: self.boot,
@@ -202,7 +202,7 @@ impl HaLinks {
                 node: datagram.node,
                 state: datagram.state,
                 epoch: datagram.epoch,
-                priority: datagram.priority,
+                priority: Priority::received(datagram.priority),
                 hears_us,
             },
             sources,

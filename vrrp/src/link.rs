@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use types::Instant;
-
-use crate::heartbeat::{Datagram, Echo};
+use wire::heartbeat::{Datagram, Echo};
 
 /// This many heartbeats in a row must be missing before the peer counts as silent on the link.
 pub const MISSED: u32 = 3;
@@ -239,8 +238,7 @@ impl LinkTracker {
 
 #[cfg(test)]
 mod tests {
-    use types::{Epoch, NodeId};
-    use vrrp_machine::{PeerState, Priority};
+    use types::{Epoch, NodeId, PeerState};
 
     use super::*;
 
@@ -255,7 +253,7 @@ mod tests {
         Datagram {
             node: NodeId(2),
             state: PeerState::Active,
-            priority: Priority::configured(100).unwrap(),
+            priority: 100,
             epoch: Epoch::NONE,
             interval: INTERVAL,
             boot,

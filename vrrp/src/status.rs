@@ -4,8 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use types::{Epoch, Giid, Instant, Name, NodeId, Vrid};
-use vrrp_machine::{AdvertInterval, Family, GroupState, PeerState, StateName};
+use types::{Epoch, Giid, Instant, Name, NodeId, PeerState, Vrid};
+use vrrp_machine::{AdvertInterval, Family, GroupState, StateName};
 
 use crate::event::Transition;
 use crate::frame::Invalid;

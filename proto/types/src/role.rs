@@ -1,10 +1,13 @@
-//! The one word that says whether this node forwards for a redundancy group.
+//! Roles: the word that says whether this node forwards, and the one that it tells its peer.
 //!
-//! The redundancy group's thread writes it, packet workers read it once a batch. A takeover is one
-//! store: everything else (sessions, neighbours, FIB) stands in the workers already.
+//! The redundancy group's thread writes the gate, packet workers read it once a batch. A takeover is
+//! one store: everything else (sessions, neighbours, FIB) stands in the workers already.
 
+use core::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::Epoch;
 
@@ -34,5 +37,39 @@ impl EpochGate {
             0 => None,
             epoch => Some(Epoch(epoch)),
         }
+    }
+}
+
+/// A node's role as it tells its peer over the HA links.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+pub enum PeerState {
+    /// Starting or stopping.
+    Initialize,
+    /// Ready to take over.
+    Backup,
+    /// Forwarding.
+    Active,
+    /// A link of it is down.
+    Fault,
+    /// It has handed its role over and does not want it back for a while.
+    Released,
+}
+
+impl PeerState {
+    /// The text that operators read.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Backup => "backup",
+            Self::Active => "active",
+            Self::Fault => "fault",
+            Self::Released => "released",
+        }
+    }
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -62,17 +62,6 @@ impl TcpFlags {
     pub const fn ack(self) -> bool {
         self.has(Self::ACK)
     }
-
-    /// Whether a connection sends these flags together: exactly one of SYN, RST or neither, FIN never
-    /// with SYN or RST, and without ACK only SYN or RST. Everything else is a probe
-    /// ([`types::DropReason::InvalidTcp`]).
-    pub const fn is_valid(self) -> bool {
-        match (self.syn(), self.rst(), self.fin()) {
-            (true, true, _) | (true, _, true) | (_, true, true) => false,
-            (true, false, false) | (false, true, false) => true,
-            (false, false, true | false) => self.ack(),
-        }
-    }
 }
 
 /// Shown as letters, such as `SA` for SYN and ACK; `.` for none.
@@ -169,20 +158,6 @@ pub fn mss_offset(header: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_flags_that_connections_send_are_valid() {
-        let valid = ["S", "SA", "A", "PA", "FA", "FPA", "R", "RA", "SPA", "FPAU"];
-        for bits in 0..0x40 {
-            let flags = TcpFlags(bits);
-            let syn_rst_fin = u8::from(flags.syn()) + u8::from(flags.rst()) + u8::from(flags.fin());
-            let expected = syn_rst_fin <= 1 && (flags.ack() || flags.syn() || flags.rst());
-            assert_eq!(flags.is_valid(), expected, "{flags}");
-            if valid.contains(&flags.to_string().as_str()) {
-                assert!(flags.is_valid(), "{flags}");
-            }
-        }
-    }
 
     #[test]
     fn a_data_offset_below_five_or_beyond_the_segment_is_refused() {

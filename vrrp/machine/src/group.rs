@@ -21,10 +21,10 @@ mod event;
 mod member;
 mod peer;
 
-use types::{Epoch, Instant, NodeId};
+use types::{Epoch, Instant, NodeId, PeerState};
 
 pub use self::action::{Action, Cause, Report, StateName, Transition};
-pub use self::event::{Event, GroupPlan, InvalidGroup, MemberId, MemberPlan, PeerClaim, PeerState};
+pub use self::event::{Event, GroupPlan, InvalidGroup, MemberId, MemberPlan, PeerClaim};
 
 use self::backup::Backup;
 use self::member::Member;

@@ -20,7 +20,7 @@ pub mod timers;
 pub use advert::{Advert, Family, Priority, ReservedPriority};
 pub use group::{
     Action, Cause, Event, Group, GroupPlan, GroupState, InvalidGroup, MemberId, MemberPlan,
-    PeerClaim, PeerState, Report, StateName, Transition,
+    PeerClaim, Report, StateName, Transition,
 };
 pub use router::{RouterAction, RouterEvent, RouterPlan, RouterState, VirtualRouter};
 pub use timers::{AdvertInterval, InvalidInterval};

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use types::{Epoch, Instant, NodeId, Vrid};
+use types::{Epoch, Instant, NodeId, PeerState, Vrid};
 use vrrp_machine::{
     Action, Advert, AdvertInterval, Event, Family, Group, GroupPlan, GroupState, MemberId,
-    MemberPlan, PeerClaim, PeerState, Priority, RouterState,
+    MemberPlan, PeerClaim, Priority, RouterState,
 };
 
 const ME: NodeId = NodeId(1);

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use types::{Epoch, NodeId};
+use types::{Epoch, NodeId, PeerState};
 use vrrp_machine::{
-    Action, Advert, AdvertInterval, Cause, Event, GroupState, MemberId, PeerState, Priority,
-    Report, StateName,
+    Action, Advert, AdvertInterval, Cause, Event, GroupState, MemberId, Priority, Report, StateName,
 };
 
 use world::{Setup, World, ms, plan};

@@ -68,7 +68,7 @@ pub struct IpPacket {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Payload {
     /// A TCP segment, or the first fragment of one with its whole header. Whether its flags go
-    /// together is for the session ([`TcpFlags::is_valid`]).
+    /// together is for the session ([`types::DropReason::InvalidTcp`]).
     Tcp {
         /// Source port.
         src_port: u16,

@@ -1,10 +1,10 @@
 //! The group with the role: rivals, and the ways to give the role up.
 
-use types::{Epoch, Instant};
+use types::{Epoch, Instant, PeerState};
 
 use super::action::{Action, Cause, Report};
 use super::backup::Backup;
-use super::event::{MemberId, PeerClaim, PeerState};
+use super::event::{MemberId, PeerClaim};
 use super::{Group, Role};
 use crate::advert::{Advert, Priority};
 use crate::election::{self, Verdict};

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use types::Instant;
+use types::{Instant, PeerState};
 
 use super::action::{Action, Cause, Report};
-use super::event::{MemberId, PeerClaim, PeerState};
+use super::event::{MemberId, PeerClaim, gives_way};
 use super::{Group, Role};
 use crate::advert::{Advert, Priority};
 use crate::election::{self, Verdict};
@@ -263,7 +263,7 @@ impl Group {
         if claim.state == PeerState::Active {
             backup.evidence = Evidence::None;
             Vec::new()
-        } else if was_active && claim.state.gives_way() {
+        } else if was_active && gives_way(claim.state) {
             backup.evidence = Evidence::GaveWay(now);
             self.take_over_if_due(now)
         } else {

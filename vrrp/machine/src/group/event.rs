@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use types::{Epoch, NodeId, Vrid};
+use types::{Epoch, NodeId, PeerState, Vrid};
 
 use crate::advert::{Advert, Family, Priority};
 use crate::timers::AdvertInterval;
@@ -66,45 +66,11 @@ pub enum InvalidGroup {
     ReservedPriority(Priority),
 }
 
-/// The peer's role, as it says over the HA links.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
-pub enum PeerState {
-    /// Starting or stopping.
-    Initialize,
-    /// Ready to take over.
-    Backup,
-    /// Forwarding.
-    Active,
-    /// A link of it is down.
-    Fault,
-    /// It has handed its role over and does not want it back for a while.
-    Released,
-}
-
-impl PeerState {
-    /// The text that operators read.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Initialize => "initialize",
-            Self::Backup => "backup",
-            Self::Active => "active",
-            Self::Fault => "fault",
-            Self::Released => "released",
-        }
-    }
-
-    /// Whether a peer that was Active and now says this has left the addresses to us.
-    pub(super) const fn gives_way(self) -> bool {
-        match self {
-            Self::Initialize | Self::Fault | Self::Released => true,
-            Self::Backup | Self::Active => false,
-        }
-    }
-}
-
-impl fmt::Display for PeerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+/// Whether a peer that was Active and now says this has left the addresses to us.
+pub(super) const fn gives_way(state: PeerState) -> bool {
+    match state {
+        PeerState::Initialize | PeerState::Fault | PeerState::Released => true,
+        PeerState::Backup | PeerState::Active => false,
     }
 }
 

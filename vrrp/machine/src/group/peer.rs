@@ -3,9 +3,9 @@
 use core::time::Duration;
 use std::net::IpAddr;
 
-use types::{Instant, NodeId};
+use types::{Instant, NodeId, PeerState};
 
-use super::event::{PeerClaim, PeerState};
+use super::event::PeerClaim;
 
 /// Whether the peer is heard on at least one HA link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -11,8 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ring::{digest, hmac};
-use types::{Epoch, NodeId};
-use vrrp_machine::{PeerState, Priority};
+use types::{Epoch, NodeId, PeerState};
 
 /// The format's version, the first byte.
 pub const VERSION: u8 = 1;
@@ -28,8 +27,8 @@ pub struct Datagram {
     pub node: NodeId,
     /// Its role.
     pub state: PeerState,
-    /// Its election weight.
-    pub priority: Priority,
+    /// Its election weight, 1 to 254.
+    pub priority: u8,
     /// Its epoch while Active, else the highest that it has seen.
     pub epoch: Epoch,
     /// Time between two of its heartbeats, in whole microseconds.
@@ -113,7 +112,7 @@ impl Codec {
             PeerState::Fault => 3,
             PeerState::Released => 4,
         };
-        out.extend([VERSION, datagram.node.0, state, datagram.priority.get()]);
+        out.extend([VERSION, datagram.node.0, state, datagram.priority]);
         let interval = u32::try_from(datagram.interval.as_micros()).unwrap_or(u32::MAX);
         out.extend(interval.to_be_bytes());
         let echo = datagram.echo.unwrap_or(Echo {
@@ -204,7 +203,7 @@ impl Codec {
         Ok(Datagram {
             node: NodeId(non_zero(node, "node")?),
             state,
-            priority: Priority::configured(priority).map_err(|_| DecodeError::Field("priority"))?,
+            priority: configured(priority)?,
             epoch: Epoch(epoch),
             interval: Duration::from_micros(non_zero(interval, "interval")?.into()),
             boot: non_zero(boot, "boot")?,
@@ -221,6 +220,14 @@ impl Codec {
                 sources
             },
         })
+    }
+}
+
+/// RFC 9568 §5.2.4 keeps 0 and 255 for what no operator configures.
+const fn configured(priority: u8) -> Result<u8, DecodeError> {
+    match priority {
+        0 | 255 => Err(DecodeError::Field("priority")),
+        1..=254 => Ok(priority),
     }
 }
 
@@ -310,7 +317,7 @@ mod tests {
         Datagram {
             node: NodeId(1),
             state: PeerState::Active,
-            priority: Priority::configured(200).unwrap(),
+            priority: 200,
             epoch: Epoch(0x0301),
             interval: Duration::from_millis(5),
             boot: 77,
@@ -338,7 +345,7 @@ mod tests {
             .prop_map(|(who, run)| Datagram {
                 node: NodeId(who.0),
                 state: who.1,
-                priority: Priority::configured(who.2).unwrap(),
+                priority: who.2,
                 epoch: Epoch(who.3),
                 interval: Duration::from_micros(who.4.into()),
                 boot: run.0,
