@@ -161,6 +161,6 @@ impl Shard {
         let counters = &self.env.counters;
         counters.sessions.set(self.state.table.len() as u64);
         counters.waiting.set(self.state.pending.len() as u64);
-        counters.digest.set(self.state.table.digest());
+        counters.digest.set(self.state.table.digest().total().sum);
     }
 }

@@ -107,6 +107,11 @@ impl SessionRecord {
             .fold(0, |sum, word| mix(sum ^ word))
     }
 
+    /// Rank among the words about this session; the higher one is true.
+    pub const fn rank(&self) -> (Epoch, u32) {
+        (self.epoch, self.version)
+    }
+
     /// Whether this record replaces `other`, a record of the same session.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.epoch, self.version) > (other.epoch, other.version)

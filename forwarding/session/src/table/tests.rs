@@ -495,7 +495,8 @@ fn the_newest_rank_wins_and_applying_twice_changes_nothing() {
         table.install(&remove(1, B, 2), at(2), &mut gone),
         Installed::Removed
     );
-    assert_eq!((gone.len(), table.len(), table.digest()), (1, 0, 0));
+    assert_eq!((gone.len(), table.len()), (1, 0));
+    assert_eq!(*table.digest(), types::Digest::default());
     assert_eq!(
         table.install(&remove(1, B, 2), at(2), &mut gone),
         Installed::Stale
