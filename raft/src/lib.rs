@@ -14,6 +14,7 @@ mod group;
 mod local;
 mod membership;
 mod network;
+mod notice;
 mod pending;
 mod plan;
 mod propose;

@@ -8,6 +8,7 @@ use runtime::Clock;
 use types::{Instant, NodeId};
 
 use crate::error::StartError;
+use crate::notice::Notices;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 
 /// This process among the members.
@@ -22,6 +23,7 @@ pub(crate) struct Local {
     pub(crate) clock: Clock,
     /// When each member was last heard, in nanoseconds of the node's clock; 0 for never.
     heard: Vec<(NodeId, AtomicU64)>,
+    pub(crate) notices: Notices,
 }
 
 impl Local {
@@ -52,6 +54,7 @@ impl Local {
                 .iter()
                 .map(|member| (member.id, AtomicU64::new(0)))
                 .collect(),
+            notices: Notices::new(members.iter().map(|member| member.id)),
             members,
             timing: plan.timing,
             limits: plan.limits,

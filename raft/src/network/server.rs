@@ -158,6 +158,9 @@ impl Peering for Server {
             return Err(wrong(format!("this is node {}", self.local.me.id)));
         }
         let patience = self.local.timing.state.election_max * 2;
+        let seen = question.notice_seen;
+        let notice = seen.and_then(|seen| self.local.notices.unseen(seen));
+        let notice = notice.unwrap_or_default();
         Ok(Response::new(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
@@ -171,6 +174,8 @@ impl Peering for Server {
                 .state
                 .running()
                 .is_some_and(|running| running.is_voter()),
+            notice_number: notice.number,
+            notice: notice.content,
         }))
     }
 }
