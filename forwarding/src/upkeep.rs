@@ -157,7 +157,7 @@ impl Shard {
             .collect()
     }
 
-    fn count_sessions(&self) {
+    pub(crate) fn count_sessions(&self) {
         let counters = &self.env.counters;
         counters.sessions.set(self.state.table.len() as u64);
         counters.waiting.set(self.state.pending.len() as u64);
