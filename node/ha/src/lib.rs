@@ -4,8 +4,12 @@
 //! reasons why it is not better; [`timeline`] turns the events of a takeover into its film. Who
 //! becomes active is decided elsewhere (`vrrp_machine::Group`), at once and without asking here.
 
+pub mod drift;
+pub mod lag;
 pub mod readiness;
+pub mod report;
 pub mod timeline;
+pub mod verdict;
 
 pub use readiness::{Assessment, Facts, NodeRole, Reason};
 pub use timeline::{Failover, Timeline};

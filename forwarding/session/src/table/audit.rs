@@ -10,7 +10,6 @@
 use types::{Epoch, Instant, SessionId, SessionRecord, ShardSet};
 
 use super::install::Installed;
-use super::session::Session;
 use super::{Slot, Table};
 
 /// What the table holds of a session.
@@ -112,20 +111,25 @@ impl Table {
         gone: &mut Vec<SessionRecord>,
     ) -> Repaired {
         // An older record may be the agreed one: this node's own last words were never agreed on.
-        gone.extend(place.and_then(|Slot(place)| self.take_out(place)));
+        let removed = place.and_then(|Slot(place)| self.take_out(place));
+        let was_held = removed.is_some();
+        gone.extend(removed);
         let Some(record) = agreed else {
             return Repaired::Removed;
         };
-        // Whoever holds its keys here will be found unknown to the cluster in turn.
-        let holders = [self.lookup(&record.forward), self.lookup(&record.reverse)];
-        for hit in holders.into_iter().flatten() {
-            gone.extend(self.take_out(hit.slot.0));
-        }
-        if self.sessions.len() >= self.limit {
-            return Repaired::Full;
-        }
         // As a session that comes new even if it was known: its mapping was given back above.
-        Repaired::Added(self.insert(Session::replicated(record.clone(), now), now))
+        match self.install_new(record, now, gone) {
+            Installed::Added(slot) => Repaired::Added(slot),
+            Installed::Full => Repaired::Full,
+            // Its keys belong to a session of a higher epoch: the active node will end one of the two.
+            Installed::Stale | Installed::Updated(_) | Installed::Removed => {
+                if was_held {
+                    Repaired::Removed
+                } else {
+                    Repaired::Outdated
+                }
+            }
+        }
     }
 
     fn repair_active(
