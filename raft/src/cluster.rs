@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
 use bytes::Bytes;
+use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
 use tokio::sync::watch;
 use types::{Instant, NeighborRecord, NodeId, SessionChange, ShardDigest};
 

@@ -69,9 +69,7 @@ impl Notices {
     pub(crate) fn of(&self, member: NodeId) -> Option<(Notice, Instant)> {
         let (_, place) = self.others.iter().find(|(id, _)| *id == member)?;
         let heard = place.lock();
-        heard
-            .as_ref()
-            .map(|heard| (heard.notice.clone(), heard.at))
+        heard.as_ref().map(|heard| (heard.notice.clone(), heard.at))
     }
 }
 

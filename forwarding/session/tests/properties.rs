@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use session::policy::Timeouts;
 use session::{Hit, Installed, NewSession, Segment, SessionIds, Stamp, Table};
 use types::{
-    Digest, Direction, DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId, Protocol,
-    SessionChange, SessionId, SessionRecord,
+    Digest, Direction, DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId,
+    Protocol, SessionChange, SessionId, SessionRecord,
 };
 
 const LIMIT: usize = 12;

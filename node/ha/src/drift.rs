@@ -100,7 +100,11 @@ impl Monitor {
                 equality.equal += 1;
             } else {
                 shard.differs = shard.differs.saturating_add(1);
-                shard.still = if still { shard.still.saturating_add(1) } else { 0 };
+                shard.still = if still {
+                    shard.still.saturating_add(1)
+                } else {
+                    0
+                };
                 match precision {
                     Precision::InMotion if shard.still < PATIENCE => equality.moving += 1,
                     Precision::InMotion | Precision::Exact => equality.different += 1,

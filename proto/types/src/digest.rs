@@ -204,7 +204,9 @@ mod tests {
     fn a_set_knows_its_shards() {
         let set: ShardSet = [SessionId(5).shard()].into_iter().collect();
         assert!(set.has(SessionId(5)));
-        let other = (0..).map(SessionId).find(|id| id.shard() != SessionId(5).shard());
+        let other = (0..)
+            .map(SessionId)
+            .find(|id| id.shard() != SessionId(5).shard());
         assert!(!set.has(other.unwrap()));
     }
 }

@@ -23,10 +23,7 @@ fn an_exact_difference_counts_at_once() {
     let equality = monitor.look(&table(&[1, 2]), &table(&[1]), Precision::Exact, at(1));
     assert_eq!((equality.equal, equality.different), (1023, 1));
     assert_eq!(equality.verified_ago, None, "one shard was never equal");
-    assert_eq!(
-        monitor.to_list(Precision::Exact),
-        [SessionId(2).shard()]
-    );
+    assert_eq!(monitor.to_list(Precision::Exact), [SessionId(2).shard()]);
     let equality = monitor.look(&table(&[1]), &table(&[1]), Precision::Exact, at(2));
     assert_eq!(
         (equality.equal, equality.verified_ago),
@@ -40,7 +37,10 @@ fn what_moves_is_no_difference_but_is_listed_when_it_never_rests() {
     let mut monitor = Monitor::default();
     // One shard in which something is always on its way.
     let shard = SessionId(1).shard();
-    let same_shard: Vec<_> = (1..).filter(|id| SessionId(*id).shard() == shard).take(6).collect();
+    let same_shard: Vec<_> = (1..)
+        .filter(|id| SessionId(*id).shard() == shard)
+        .take(6)
+        .collect();
     for count in 1..=5 {
         let (ahead, behind) = (table(&same_shard[..count]), table(&same_shard[..count - 1]));
         let equality = monitor.look(&ahead, &behind, Precision::InMotion, at(1));
@@ -67,7 +67,8 @@ fn what_rests_and_differs_is_a_difference_after_a_while() {
 #[test]
 fn sessions_differ_in_four_ways() {
     let held = [(1, 1), (2, 1), (3, 2), (5, 1)].map(|(id, version)| (SessionId(id), (A, version)));
-    let agreed = [(1, 1), (2, 2), (3, 1), (4, 1)].map(|(id, version)| (SessionId(id), (A, version)));
+    let agreed =
+        [(1, 1), (2, 2), (3, 1), (4, 1)].map(|(id, version)| (SessionId(id), (A, version)));
     let suspects = compare(held, agreed);
     let differences: Vec<_> = suspects
         .iter()
@@ -96,5 +97,8 @@ fn a_suspicion_waits_for_what_was_on_its_way() {
     assert!(settled(10, second, Precision::Exact));
     assert!(!settled(11, Duration::ZERO, Precision::InMotion));
     assert!(settled(13, second, Precision::InMotion));
-    assert!(!settled(13, 3 * second, Precision::InMotion), "it may still wait");
+    assert!(
+        !settled(13, 3 * second, Precision::InMotion),
+        "it may still wait"
+    );
 }

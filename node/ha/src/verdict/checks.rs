@@ -110,8 +110,9 @@ fn heard(peer: &PeerFacts, failed: &mut Vec<Failed>) {
             check: Check::Peer,
             verdict: Verdict::Degraded,
             found: format!("node {} has not said lately how it is", peer.name),
-            next_step: "see show cluster: the members' connection may be down while heartbeats pass"
-                .to_owned(),
+            next_step:
+                "see show cluster: the members' connection may be down while heartbeats pass"
+                    .to_owned(),
         });
     }
 }
@@ -174,8 +175,9 @@ fn witness(facts: &PairFacts, failed: &mut Vec<Failed>) {
         check: Check::Witness,
         verdict: Verdict::Degraded,
         found: format!("witness {} {silent}", witness.name),
-        next_step: "start it, or look at the way to it: without it the loss of a node costs the quorum"
-            .to_owned(),
+        next_step:
+            "start it, or look at the way to it: without it the loss of a node costs the quorum"
+                .to_owned(),
     });
 }
 
@@ -223,17 +225,26 @@ fn each_node(node: &NodeFacts, failed: &mut Vec<Failed>) {
     if node.refused_lately > 0 {
         say(
             Check::Refusals,
-            format!("{} session changes were given up in the last minute", node.refused_lately),
+            format!(
+                "{} session changes were given up in the last minute",
+                node.refused_lately
+            ),
             "nothing to do: they are found and told again as soon as there is room; see show ha drift",
         );
     }
     if node.shards_different > 0 {
         say(
             Check::Drift,
-            format!("{} shards hold other sessions than the cluster", node.shards_different),
+            format!(
+                "{} shards hold other sessions than the cluster",
+                node.shards_different
+            ),
             "nothing to do at first: it is mended within seconds; see show ha drift",
         );
-    } else if node.verified_ago.is_some_and(|ago| ago > VERIFICATION_HOLDS) {
+    } else if node
+        .verified_ago
+        .is_some_and(|ago| ago > VERIFICATION_HOLDS)
+    {
         say(
             Check::Drift,
             "the session tables have not been verified for minutes".to_owned(),

@@ -121,8 +121,14 @@ fn what_makes_a_pair_worse_than_degraded() {
 fn what_only_degrades_a_pair() {
     type Change = fn(&mut PairFacts);
     let table: [(Change, Check); 15] = [
-        (|facts| report(facts).role = NodeRole::Syncing, Check::Standby),
-        (|facts| report(facts).role = NodeRole::StandbyNotReady, Check::Standby),
+        (
+            |facts| report(facts).role = NodeRole::Syncing,
+            Check::Standby,
+        ),
+        (
+            |facts| report(facts).role = NodeRole::StandbyNotReady,
+            Check::Standby,
+        ),
         (|facts| peer(facts).report = None, Check::Peer),
         (|facts| facts.links[1].up = false, Check::HaLinks),
         (|facts| facts.links[0].peer_hears_us = false, Check::HaLinks),
@@ -138,8 +144,14 @@ fn what_only_degrades_a_pair() {
             |facts| facts.here.interfaces_down = vec![Name::from("wan")],
             Check::Interfaces,
         ),
-        (|facts| report(facts).running = Revision(2), Check::Configuration),
-        (|facts| report(facts).lag = Duration::from_secs(2), Check::Replication),
+        (
+            |facts| report(facts).running = Revision(2),
+            Check::Configuration,
+        ),
+        (
+            |facts| report(facts).lag = Duration::from_secs(2),
+            Check::Replication,
+        ),
         (|facts| facts.here.pending = 501, Check::Replication),
         (|facts| facts.here.refused_lately = 1, Check::Refusals),
         (|facts| report(facts).shards_different = 1, Check::Drift),

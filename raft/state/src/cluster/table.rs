@@ -206,11 +206,15 @@ impl Table {
         &self,
         shards: impl IntoIterator<Item = usize>,
     ) -> impl Iterator<Item = &Arc<SessionRecord>> {
-        let chosen = shards.into_iter().filter_map(|place| self.shards.get(place));
-        chosen.flat_map(|shard| shard.entries.values()).filter_map(|entry| match entry {
-            Entry::Live { record, .. } => Some(record),
-            Entry::Ended { .. } => None,
-        })
+        let chosen = shards
+            .into_iter()
+            .filter_map(|place| self.shards.get(place));
+        chosen
+            .flat_map(|shard| shard.entries.values())
+            .filter_map(|entry| match entry {
+                Entry::Live { record, .. } => Some(record),
+                Entry::Ended { .. } => None,
+            })
     }
 
     /// Computes what is not stored; `None` when these shards never were a table.

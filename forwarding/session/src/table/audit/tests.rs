@@ -33,7 +33,11 @@ fn a_standby_takes_what_it_lacks_and_gives_up_what_nobody_knows() {
 
     let agreed: Digest = [&record(2, A, 2), &record(3, A, 1)].into_iter().collect();
     assert_eq!(*table.digest(), agreed);
-    assert_eq!(table.pending_changes(), 0, "a standby tells nobody anything");
+    assert_eq!(
+        table.pending_changes(),
+        0,
+        "a standby tells nobody anything"
+    );
 }
 
 #[test]
