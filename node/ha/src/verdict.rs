@@ -227,6 +227,9 @@ pub struct PairFacts {
     pub witness: Option<WitnessFacts>,
     /// The HA links.
     pub links: Vec<LinkFacts>,
+    /// Whether both nodes agree on the same at the same place of the log; `None` while no place was
+    /// seen on both.
+    pub agrees: Option<bool>,
 }
 
 /// Judges the facts. Total and pure.

@@ -84,6 +84,7 @@ impl Watchman {
                     heard_ago: witness.heard_ago,
                 }),
             links,
+            agrees: drift.peer.as_ref().and_then(|peer| peer.agrees),
         }
     }
 

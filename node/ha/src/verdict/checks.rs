@@ -36,6 +36,14 @@ pub(super) fn failed(facts: &PairFacts) -> Vec<Failed> {
             next_step: "add a second node if the site must outlive this one".to_owned(),
         }),
     }
+    if facts.agrees == Some(false) {
+        failed.push(Failed {
+            check: Check::Drift,
+            verdict: Verdict::Unprotected,
+            found: "the agreed tables of both nodes differ at the same place of the log".to_owned(),
+            next_step: "restart the standby: it begins anew from the other node's table".to_owned(),
+        });
+    }
     links(facts, &mut failed);
     witness(facts, &mut failed);
     let reports = facts.peer.iter().filter_map(|peer| peer.report.as_ref());

@@ -45,6 +45,7 @@ fn healthy() -> PairFacts {
             heard_ago: Some(Duration::from_millis(300)),
         }),
         links: vec![link("ha0"), link("ha1")],
+        agrees: Some(true),
     }
 }
 
@@ -112,6 +113,10 @@ fn what_makes_a_pair_worse_than_degraded() {
         (Verdict::Unprotected, vec![Check::Roles])
     );
     assert_eq!(
+        after(|facts| facts.agrees = Some(false)),
+        (Verdict::Unprotected, vec![Check::Drift])
+    );
+    assert_eq!(
         after(|facts| (facts.peer, facts.witness, facts.links) = (None, None, Vec::new())),
         (Verdict::Unprotected, vec![Check::Peer])
     );
@@ -172,6 +177,7 @@ fn what_is_not_known_yet_is_not_held_against_the_pair() {
         facts.here.disk_free_percent = None;
         facts.here.verified_ago = None;
         facts.witness = None;
+        facts.agrees = None;
     });
     assert_eq!(unknown, (Verdict::Protected, Vec::new()));
 }
