@@ -248,7 +248,7 @@ impl Auditor {
         }
         let room =
             replicate::high_water(&self.cluster).saturating_sub(self.cluster.state.pending());
-        (room / 2).min(MENDED_AT_ONCE)
+        room.min(MENDED_AT_ONCE)
     }
 
     async fn list(
