@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use integration::{Files, Pair, sockets, wait};
-use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::link::Cut;
 use lab::sandbox::Sandbox;

@@ -10,20 +10,22 @@
 //! changes that found no room in the queue, sessions that ended while a standby took over everything at
 //! once, and takeovers within the time that the log is behind.
 
-use std::collections::VecDeque;
+mod memory;
+mod peer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use forwarding::RepairCounts;
-use ha::drift::{Equality, Monitor, Precision, Suspect, compare, is_settled};
-use ha::lag::LagMeter;
+use ha::drift::{Equality, Precision, Suspect, compare, is_settled};
 use ha::report::{Agreed, Direction, DriftFigures, REPORT_HOLDS, Report};
 use raft::{Cluster, Health, MemberRole};
 use runtime::{Clock, Outlet, Shutdown};
 use tokio::sync::{oneshot, watch};
-use types::{Digest, EpochGate, Instant, NodeId, ShardSet};
+use types::{DIGEST_SHARDS, Digest, EpochGate, Instant, NodeId, ShardSet};
 
-use crate::notice;
+use memory::Memory;
+
 use crate::programming::{Audit, Audited};
 use crate::replicate;
 
@@ -32,8 +34,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Nothing is mended for so long after a change of role or of the state group's generation: both nodes
 /// have things to tell then.
 const CALM: Duration = Duration::from_secs(5);
-/// Over how long refusals count as "lately".
-const LATELY: Duration = Duration::from_mins(1);
 /// Sessions that are mended at once, also where the queue has more room.
 const MENDED_AT_ONCE: usize = 50_000;
 
@@ -90,21 +90,6 @@ pub(crate) struct Auditor {
     pub(crate) status: watch::Sender<DriftStatus>,
 }
 
-/// What the auditor remembers from one audit to the next.
-#[derive(Debug, Default)]
-struct Memory {
-    own: Monitor,
-    peers: Monitor,
-    /// Shards that were listed, what differed there, and when.
-    listed: Option<(Vec<usize>, Vec<Suspect>, Instant)>,
-    inbound: LagMeter,
-    /// Role and generation, and since when.
-    footing: (bool, u64),
-    since: Instant,
-    /// Refusals since the start, at some moments of the last minute.
-    refused: VecDeque<(Instant, u64)>,
-}
-
 impl Auditor {
     /// Until the subsystem stops.
     pub(crate) async fn run(self, mut shutdown: Shutdown) {
@@ -132,55 +117,31 @@ impl Auditor {
         } else {
             Precision::Exact
         };
-        if memory.footing != (active, state.generation) {
-            memory.footing = (active, state.generation);
-            memory.since = begun;
-            memory.listed = None;
-        }
-        let (reply, answer) = oneshot::channel();
-        let audit = Audit {
-            suspects: self.suspects(memory, precision, begun),
-            room: self.room(active),
-            reply,
-        };
-        let judged = !audit.suspects.is_empty();
-        if self.audits.offer(audit).is_err() {
-            return;
-        }
-        let Ok(audited) = answer.await else {
-            tracing::debug!("no audit: the processors are about to take over everything");
-            return;
-        };
-        let Audited {
-            agreed,
-            programmed,
-            confirmed,
-            found,
-            repaired,
-            outbound,
-            resyncs,
-        } = audited;
-        let Ok(table) = programmed.answer().await else {
+        memory.stand(active, state.generation, begun);
+        let suspects = self.suspects(memory, precision, begun);
+        let judged = !suspects.is_empty();
+        let Some((audited, table)) = self.ask(suspects, self.room(active)).await else {
             return;
         };
         let now = self.clock.now();
         memory.inbound.sample(now - begun);
-        let digest = agreed.digest();
         let mut status = self.status.borrow().clone();
-        status.figures.equality = memory.own.look(&digest, &table.digest, precision, now);
+        let figures = &mut status.figures;
+        let digests = (&audited.agreed, &table.digest);
+        figures.equality = memory.own.look(digests.0, digests.1, precision, now);
         if judged {
-            memory.judged(&confirmed, now);
-            status.figures.sessions_differing = confirmed.len() as u64;
+            memory.judged(&audited.confirmed, now);
+            figures.sessions_differing = audited.confirmed.len() as u64;
             // Otherwise the processors had come to the same by themselves.
-            if repaired != RepairCounts::default() {
-                count(&mut status.figures, &found, &repaired);
-                tell(&found, &repaired);
+            if audited.repaired != RepairCounts::default() {
+                count(figures, &audited.found, &audited.repaired);
+                tell(&audited.found, &audited.repaired);
             }
-        } else if status.figures.equality.equal as usize == types::DIGEST_SHARDS {
-            status.figures.sessions_differing = 0;
+        } else if figures.equality.equal as usize == DIGEST_SHARDS {
+            figures.sessions_differing = 0;
         }
         if memory.listed.is_none() {
-            memory.listed = self.list(memory, &agreed, precision).await;
+            memory.listed = self.list(memory, precision).await;
         }
         // An index belongs to this table only when nothing was applied in between.
         let after = self.cluster.state.status();
@@ -188,12 +149,12 @@ impl Auditor {
         status.agreed = Agreed {
             generation: state.generation,
             applied: if same { state.applied } else { 0 },
-            total: digest.total(),
+            total: audited.agreed.total(),
         };
         let refused = self.cluster.state.refused() + table.lost_removals;
         status.refused_lately = memory.refused_lately(refused, now);
         status.outbound = Direction {
-            lag: outbound,
+            lag: audited.outbound,
             pending: self.cluster.state.pending() as u64 + table.waiting,
             refused,
             resyncs: 0,
@@ -202,12 +163,33 @@ impl Auditor {
             lag: memory.inbound.figures(now - begun),
             pending: 0,
             refused: status.figures.repaired.full,
-            resyncs,
+            resyncs: audited.resyncs,
         };
         status.programmed = table.digest;
         status.at = Some(now);
-        self.hear_peer(&mut status, memory, &digest);
+        self.hear_peer(&mut status, memory, &audited.agreed);
         self.status.send_replace(status);
+    }
+
+    /// Both tables at one point of the stream; `None` when there is none now.
+    async fn ask(
+        &self,
+        suspects: Vec<Suspect>,
+        room: usize,
+    ) -> Option<(Audited, forwarding::TableReport)> {
+        let (reply, answer) = oneshot::channel();
+        let audit = Audit {
+            suspects,
+            room,
+            reply,
+        };
+        self.audits.offer(audit).ok()?;
+        let Ok(mut audited) = answer.await else {
+            tracing::debug!("no audit: the processors are about to take over everything");
+            return None;
+        };
+        let programmed = audited.programmed.take()?;
+        Some((audited, programmed.answer().await.ok()?))
     }
 
     /// What was listed, once it may be judged.
@@ -254,7 +236,6 @@ impl Auditor {
     async fn list(
         &self,
         memory: &mut Memory,
-        agreed: &raft_state::ClusterState,
         precision: Precision,
     ) -> Option<(Vec<usize>, Vec<Suspect>, Instant)> {
         let shards = memory.own.to_list(precision);
@@ -266,77 +247,13 @@ impl Auditor {
         let held = self.data_plane.held(&set).await.ok()?;
         let suspects = compare(
             held.into_iter().map(|held| (held.id, held.rank)),
-            agreed
-                .sessions_in(shards.iter().copied())
-                .map(|record| (record.id, record.rank())),
+            self.cluster.state.ranks_in(&shards),
         );
         if suspects.is_empty() {
             memory.cleared(&shards, at);
             return None;
         }
         Some((shards, suspects, at))
-    }
-
-    fn hear_peer(&self, status: &mut DriftStatus, memory: &mut Memory, agreed: &Digest) {
-        let Some(peer) = self.peer else {
-            return;
-        };
-        let known = status.peer.as_ref().map(|peer| peer.at);
-        let Some((report, at)) = notice::news(&self.cluster.state, peer, known) else {
-            return;
-        };
-        let equality = memory
-            .peers
-            .look(agreed, &report.programmed, Precision::InMotion, at);
-        let (here, there) = (status.agreed, report.agreed);
-        let same_place = (here.generation, here.applied) == (there.generation, there.applied);
-        let before = status.peer.as_ref().and_then(|peer| peer.agrees);
-        let agrees = if same_place && here.applied > 0 {
-            Some(here.total == there.total)
-        } else {
-            before
-        };
-        if agrees == Some(false) && before != agrees {
-            tracing::error!(
-                applied = here.applied,
-                "the agreed tables of both nodes differ at one place of the log; restart the standby"
-            );
-        }
-        status.peer = Some(PeerStatus {
-            report: Arc::new(report),
-            at,
-            equality,
-            agrees,
-        });
-    }
-}
-
-impl Memory {
-    /// What was listed has been judged: shards without a confirmed difference were only in motion.
-    fn judged(&mut self, confirmed: &[Suspect], now: Instant) {
-        let Some((mut shards, _, at)) = self.listed.take() else {
-            return;
-        };
-        shards.retain(|shard| confirmed.iter().all(|suspect| suspect.id.shard() != *shard));
-        self.cleared(&shards, at.min(now));
-    }
-
-    fn cleared(&mut self, shards: &[usize], at: Instant) {
-        for shard in shards {
-            self.own.verified(*shard, at);
-        }
-    }
-
-    fn refused_lately(&mut self, refused: u64, now: Instant) -> u64 {
-        self.refused.push_back((now, refused));
-        while self.refused.len() > 1
-            && let Some((at, _)) = self.refused.front()
-            && now.saturating_since(*at) > LATELY
-        {
-            self.refused.pop_front();
-        }
-        let before = self.refused.front().map_or(refused, |(_, count)| *count);
-        refused.saturating_sub(before)
     }
 }
 

@@ -13,7 +13,7 @@ use raft_state::ClusterState;
 use runtime::{Clock, Mailbox, Shutdown};
 use session::Repair;
 use tokio::sync::oneshot;
-use types::{Instant, SessionChange, SessionRecord};
+use types::{Digest, SessionChange, SessionRecord};
 
 use crate::reconcile::outlive;
 use crate::trace::{Trace, Tracer};
@@ -33,10 +33,10 @@ pub(crate) struct Audit {
 
 /// Both tables at one point of the stream.
 pub(crate) struct Audited {
-    /// The agreed table.
-    pub(crate) agreed: ClusterState,
-    /// The processors' own figures; they answer when they have come so far.
-    pub(crate) programmed: forwarding::Asked,
+    /// What the agreed table sums up to.
+    pub(crate) agreed: Digest,
+    /// The processors' own figures, which answer when they have come so far; to be taken once.
+    pub(crate) programmed: Option<forwarding::Asked>,
     /// The suspects that were still suspect.
     pub(crate) confirmed: Vec<Suspect>,
     /// By kind.
@@ -131,16 +131,19 @@ impl Programming {
         tracer: &mut Tracer,
         resyncs: &mut u64,
     ) -> Result<(), Stopped> {
-        let Some((waiting, agreed)) = self.changes.checkpoint() else {
+        self.take_traces(tracer);
+        let now = self.clock.now();
+        let asked = self.changes.checkpoint(|state| {
+            tracer.give_up(|id| state.rank(id), now);
+            (state.digest(), confirm(&audit, state))
+        });
+        let Some((waiting, (agreed, confirmed))) = asked else {
             return Ok(());
         };
         for committed in waiting {
             self.program(committed, tracer, resyncs).await?;
         }
-        self.take_traces(tracer);
-        let now: Instant = self.clock.now();
-        tracer.give_up(|id| agreed.rank(id), now);
-        let (confirmed, repairs) = confirm(&audit, &agreed);
+        let (confirmed, repairs) = repairs(confirmed);
         let mut found = Found::default();
         for difference in confirmed.iter().filter_map(Suspect::difference) {
             found.count(difference);
@@ -154,7 +157,7 @@ impl Programming {
         // Whoever asked may have stopped.
         let _unheard = audit.reply.send(Audited {
             agreed,
-            programmed,
+            programmed: Some(programmed),
             confirmed,
             found,
             repaired,
@@ -165,21 +168,28 @@ impl Programming {
     }
 }
 
+/// A suspect and what is agreed on about its session.
+type Confirmed = (Suspect, Option<Arc<SessionRecord>>);
+
 /// The suspects of which the cluster still says the same; what the processors say, they look at
 /// themselves.
-fn confirm(audit: &Audit, agreed: &ClusterState) -> (Vec<Suspect>, Vec<Repair>) {
+fn confirm(audit: &Audit, agreed: &ClusterState) -> Vec<Confirmed> {
     let same = audit.suspects.iter().filter_map(|suspect| {
         let record = agreed.session(suspect.id);
-        (record.map(|record| record.rank()) == suspect.agreed).then_some((suspect, record))
+        let rank = record.map(|record| record.rank());
+        (rank == suspect.agreed).then(|| (*suspect, record.cloned()))
     });
-    same.take(audit.room)
-        .map(|(suspect, record)| {
-            let repair = Repair {
-                id: suspect.id,
-                held: suspect.held,
-                agreed: record.map(|record| SessionRecord::clone(record)),
-            };
-            (*suspect, repair)
-        })
-        .unzip()
+    same.take(audit.room).collect()
+}
+
+fn repairs(confirmed: Vec<Confirmed>) -> (Vec<Suspect>, Vec<Repair>) {
+    let repair = |(suspect, record): Confirmed| {
+        let repair = Repair {
+            id: suspect.id,
+            held: suspect.held,
+            agreed: record.as_deref().cloned(),
+        };
+        (suspect, repair)
+    };
+    confirmed.into_iter().map(repair).unzip()
 }

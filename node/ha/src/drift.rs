@@ -171,12 +171,11 @@ impl Suspect {
     /// How it differs; `None` when it does not.
     pub fn difference(&self) -> Option<Difference> {
         match (self.held, self.agreed) {
-            (None, None) => None,
             (None, Some(_)) => Some(Difference::Missing),
             (Some(_), None) => Some(Difference::Unknown),
             (Some(held), Some(agreed)) if held < agreed => Some(Difference::Older),
             (Some(held), Some(agreed)) if held > agreed => Some(Difference::Newer),
-            (Some(_), Some(_)) => None,
+            (None, None) | (Some(_), Some(_)) => None,
         }
     }
 }

@@ -191,81 +191,87 @@ fn witness(facts: &PairFacts, failed: &mut Vec<Failed>) {
 
 /// What each node says of itself.
 fn each_node(node: &NodeFacts, failed: &mut Vec<Failed>) {
-    let name = &node.name;
-    let mut say = |check, found: String, next_step: &str| {
-        failed.push(Failed {
-            check,
-            verdict: Verdict::Degraded,
-            found: format!("node {name}: {found}"),
-            next_step: next_step.to_owned(),
-        });
-    };
     for interface in &node.interfaces_down {
-        say(
+        failed.push(node.lacks(
             Check::Interfaces,
-            format!("interface {interface} is down"),
+            &format!("interface {interface} is down"),
             "see show interfaces there, then the cable and the switch",
-        );
+        ));
     }
     if node.revision != node.running {
         let (committed, running) = (node.revision, node.running);
-        say(
+        failed.push(node.lacks(
             Check::Configuration,
-            format!("configuration {committed} is committed, {running} is running"),
+            &format!("configuration {committed} is committed, {running} is running"),
             "see the log there for why the data plane refused it, and commit a mended one",
-        );
+        ));
     }
+    replication(node, failed);
+    drift(node, failed);
+    if let Some(free) = node.disk_free_percent
+        && free < DISK_LOW_PERCENT
+    {
+        failed.push(node.lacks(
+            Check::Disk,
+            &format!("{free} % of the data directory's disk is free"),
+            "make room before the control group has to stop",
+        ));
+    }
+}
+
+fn replication(node: &NodeFacts, failed: &mut Vec<Failed>) {
     if node.lag > MAX_LAG {
-        say(
+        failed.push(node.lacks(
             Check::Replication,
-            format!("session changes are {} ms late", node.lag.as_millis()),
+            &format!("session changes are {} ms late", node.lag.as_millis()),
             "see show ha drift for the direction, then the load and the HA links",
-        );
+        ));
     }
     if node.capacity > 0 && node.pending.saturating_mul(2) > node.capacity {
         let (pending, capacity) = (node.pending, node.capacity);
-        say(
+        failed.push(node.lacks(
             Check::Replication,
-            format!("{pending} session changes wait, {capacity} may"),
+            &format!("{pending} session changes wait, {capacity} may"),
             "packets go on, new sessions may not be replicated: see the load and show cluster",
-        );
+        ));
     }
     if node.refused_lately > 0 {
-        say(
+        let refused = node.refused_lately;
+        failed.push(node.lacks(
             Check::Refusals,
-            format!(
-                "{} session changes were given up in the last minute",
-                node.refused_lately
-            ),
+            &format!("{refused} session changes were given up in the last minute"),
             "nothing to do: they are found and told again as soon as there is room; see show ha drift",
-        );
+        ));
     }
+}
+
+fn drift(node: &NodeFacts, failed: &mut Vec<Failed>) {
     if node.shards_different > 0 {
-        say(
+        let shards = node.shards_different;
+        failed.push(node.lacks(
             Check::Drift,
-            format!(
-                "{} shards hold other sessions than the cluster",
-                node.shards_different
-            ),
+            &format!("{shards} shards hold other sessions than the cluster"),
             "nothing to do at first: it is mended within seconds; see show ha drift",
-        );
+        ));
     } else if node
         .verified_ago
         .is_some_and(|ago| ago > VERIFICATION_HOLDS)
     {
-        say(
+        failed.push(node.lacks(
             Check::Drift,
-            "the session tables have not been verified for minutes".to_owned(),
+            "the session tables have not been verified for minutes",
             "see show ha drift and the load of the session processors",
-        );
+        ));
     }
-    if let Some(free) = node.disk_free_percent
-        && free < DISK_LOW_PERCENT
-    {
-        say(
-            Check::Disk,
-            format!("{free} % of the data directory's disk is free"),
-            "make room before the control group has to stop",
-        );
+}
+
+impl NodeFacts {
+    fn lacks(&self, check: Check, found: &str, next_step: &str) -> Failed {
+        Failed {
+            check,
+            verdict: Verdict::Degraded,
+            found: format!("node {}: {found}", self.name),
+            next_step: next_step.to_owned(),
+        }
     }
 }
