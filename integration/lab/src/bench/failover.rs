@@ -11,14 +11,14 @@ use runtime::Clock;
 use serde::Serialize;
 use serde_json::json;
 
+use super::pair::Pair;
 use super::peer::{self, Peer};
 use super::report::{Case, median, object};
-use crate::cluster::Cluster;
 use crate::demo::stage::Stage;
 use crate::load::Load;
 use crate::progress::Progress;
-use crate::sandbox::{self, Place, Sandbox};
-use crate::topology::{PairWitness, Side, SiteOptions};
+use crate::sandbox::{self, Sandbox};
+use crate::topology::SiteOptions;
 
 /// Calm before each failure.
 const CALM: Duration = Duration::from_millis(500);
@@ -60,21 +60,6 @@ pub enum Contestant {
     Peer,
 }
 
-/// A pair of routers that can fail and come back.
-pub(super) trait Pair {
-    /// The network.
-    fn network(&self) -> &PairWitness;
-    /// Waits until one router is active and the other could take over, with at least `sessions`
-    /// sessions copied; gives the active one.
-    fn wait_until_ready(&mut self, sessions: u32, progress: &Progress) -> anyhow::Result<Side>;
-    /// Takes a router away; gives the moment in nanoseconds of Unix time.
-    fn fail(&mut self, side: Side) -> anyhow::Result<u64>;
-    /// Brings it back.
-    fn bring_back(&mut self, side: Side) -> anyhow::Result<()>;
-    /// Fails when a process has ended that nobody killed.
-    fn check_running(&mut self) -> anyhow::Result<()>;
-}
-
 /// What one failure cost.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Cost {
@@ -93,19 +78,7 @@ pub fn run(args: &FailoverArgs) -> ExitCode {
         eprintln!("error: {missing}");
         return ExitCode::from(super::MISSING);
     }
-    let outcome = match sandbox::enter() {
-        Ok(Place::Outside(code)) => return code,
-        Ok(Place::Inside(sandbox)) => compare(args, &sandbox),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    sandbox::perform(|sandbox| compare(args, sandbox))
 }
 
 fn compare(args: &FailoverArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {
@@ -256,31 +229,4 @@ fn table(costs: &[Vec<Cost>; 2]) -> Table {
         ]);
     }
     table
-}
-
-/// Tandem as a contestant.
-impl Pair for Stage {
-    fn network(&self) -> &PairWitness {
-        Cluster::network(&self.cluster)
-    }
-
-    fn wait_until_ready(&mut self, sessions: u32, progress: &Progress) -> anyhow::Result<Side> {
-        let active = Stage::wait_until_ready(self, progress)?;
-        if sessions > 0 {
-            self.wait_for_copies(active, sessions.into(), progress)?;
-        }
-        Ok(active)
-    }
-
-    fn fail(&mut self, side: Side) -> anyhow::Result<u64> {
-        Ok(self.cluster.fail(side)?)
-    }
-
-    fn bring_back(&mut self, side: Side) -> anyhow::Result<()> {
-        Ok(self.cluster.revive(side)?)
-    }
-
-    fn check_running(&mut self) -> anyhow::Result<()> {
-        Ok(self.cluster.check_running()?)
-    }
 }

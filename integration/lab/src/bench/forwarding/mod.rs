@@ -27,7 +27,7 @@ use super::report::{Case, object};
 use crate::host::Host;
 use crate::process::Process;
 use crate::progress::Progress;
-use crate::sandbox::{self, Place, Sandbox};
+use crate::sandbox::{self, Sandbox};
 use crate::topology::{Single, single};
 use generator::Generator;
 use sink::Sink;
@@ -94,19 +94,7 @@ struct Figures {
 
 /// Runs the measurement; to be called before the process starts any thread.
 pub fn run(args: &ForwardingArgs) -> ExitCode {
-    let outcome = match sandbox::enter() {
-        Ok(Place::Outside(code)) => return code,
-        Ok(Place::Inside(sandbox)) => perform(args, &sandbox),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    sandbox::perform(|sandbox| perform(args, sandbox))
 }
 
 fn perform(args: &ForwardingArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {

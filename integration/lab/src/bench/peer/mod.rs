@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use runtime::Clock;
 use types::Instant;
 
-use super::failover::Pair;
+use super::pair::Pair;
 use crate::host::{Change, Host};
 use crate::process::Process;
 use crate::progress::Progress;
