@@ -105,9 +105,19 @@ impl Change {
     }
 }
 
+/// What a store finds on its disk, and what it wants to find there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Headroom {
+    /// Bytes that may still be written.
+    pub(crate) free: u64,
+    /// Bytes below which even the smallest write is refused.
+    pub(crate) needed: u64,
+}
+
 /// A key-value store that one thread owns.
 pub(crate) trait KvStore: Send + 'static {
-    /// Makes all `changes` or none. They need not be on the disk yet.
+    /// Makes all `changes` or none. They need not be on the disk yet. After [`StoreError::NoSpace`]
+    /// nothing has changed, and the same may be tried again; after any other error the store is useless.
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
     /// Returns when everything written before is on the disk.
     fn sync(&mut self) -> Result<(), StoreError>;
@@ -117,4 +127,17 @@ pub(crate) trait KvStore: Send + 'static {
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// An error that blames the content.
     fn damaged(&self, reason: String) -> StoreError;
+    /// How much room there is. A store without a disk has enough.
+    fn headroom(&self) -> Result<Headroom, StoreError> {
+        Ok(Headroom {
+            free: u64::MAX,
+            needed: 0,
+        })
+    }
+    /// Gives back what deleted values still take up, if it has become too much. Returns whether it did.
+    /// Everything waits meanwhile, and everything written before is on the disk afterwards. After an
+    /// error a store goes on as before, unless it says at the next write that it failed.
+    fn rebuild_if_wasteful(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
