@@ -181,3 +181,88 @@ pub(super) fn name(key: &[u8]) -> String {
         |index| format!("entry {index}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an engine holds after these writes.
+    fn stored(batches: &[&[Change]]) -> (Ledger, Vec<Record>) {
+        let mut ledger = Ledger::default();
+        let mut held: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let mut apply = |batch: Vec<Raw>| {
+            for Raw { key, value } in batch {
+                match value {
+                    Some(value) => drop(held.insert(key, value)),
+                    None => drop(held.remove(&key)),
+                }
+            }
+        };
+        apply(ledger.first());
+        for batch in batches {
+            apply(ledger.write(batch));
+        }
+        (ledger, held.into_iter().collect())
+    }
+
+    fn put(index: u64, value: u8) -> Change {
+        Change::Put(Key::Entry(index), vec![value; 20])
+    }
+
+    #[test]
+    fn what_was_written_is_what_is_read() {
+        let (ledger, records) = stored(&[
+            &[put(1, 1), put(2, 2), put(1, 3)],
+            &[Change::Delete(Key::Entry(2)), Change::Delete(Key::Vote)],
+        ]);
+        assert_eq!(Ledger::read(&records), Ok(ledger.clone()));
+        assert_eq!((ledger.head().writes, ledger.bytes()), (2, 9 + 20));
+    }
+
+    #[test]
+    fn a_record_that_was_changed_is_named() {
+        let (_, mut records) = stored(&[&[put(1, 1), Change::Put(Key::Vote, vec![2])]]);
+        for (at, name) in [(1, "entry 1"), (2, "the record vote")] {
+            let sound = records.clone();
+            records[at].1[0] ^= 1;
+            let reason = Ledger::read(&records).unwrap_err();
+            assert_eq!(reason, format!("{name} does not match its checksum"));
+            records = sound;
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_lost_or_of_another_time_or_elsewhere_shows() {
+        let (_, before) = stored(&[&[put(1, 1), put(2, 2)]]);
+        let (_, sound) = stored(&[&[put(1, 1), put(2, 2)], &[put(2, 3)]]);
+        let lost: Vec<Record> = sound.iter().take(2).cloned().collect();
+        let mut old = sound.clone();
+        old[2].clone_from(&before[2]);
+        let mut more = sound.clone();
+        more.push((
+            Key::Entry(3).to_bytes(),
+            seal(&Key::Entry(3).to_bytes(), b"x").0,
+        ));
+        for wrong in [&lost, &old, &more] {
+            let reason = Ledger::read(wrong).unwrap_err();
+            assert_eq!(reason, "records are missing or are not of the same time");
+        }
+        let mut moved = sound.clone();
+        moved[1].1.clone_from(&sound[2].1);
+        assert_eq!(
+            Ledger::read(&moved).unwrap_err(),
+            "entry 1 does not match its checksum"
+        );
+    }
+
+    #[test]
+    fn a_store_without_a_head_or_of_another_format_is_refused() {
+        let (_, mut records) = stored(&[&[put(1, 1)]]);
+        records[0].1 = seal(HEAD, &[9; 17]).0;
+        let reason = Ledger::read(&records).unwrap_err();
+        assert_eq!(reason, "it has format 9, this version knows format 2");
+        let reason = Ledger::read(&records[1..]).unwrap_err();
+        assert_eq!(reason, "it lacks the record that describes the others");
+        assert!(Ledger::read(&[]).is_err());
+    }
+}

@@ -12,8 +12,8 @@ use crate::store::recovery::open_or_replace_as;
 use crate::store::{DiskStore, StoreKind};
 
 const LIFE: Incarnation = Incarnation(7);
-/// Places in each file for each kind of damage.
-const PLACES: usize = 24;
+/// Places in each file for each kind of damage, or somewhat fewer.
+const PLACES: usize = 40;
 const PAGE: usize = 4096;
 
 type Content = Vec<(u64, Vec<u8>)>;
@@ -48,9 +48,17 @@ enum Damage {
 }
 
 impl Damage {
-    fn all(length: usize, older: &Path) -> Vec<Self> {
-        let places = || (0..PLACES).map(move |place| length * place / PLACES);
-        let pages = || places().map(|at| at / PAGE * PAGE);
+    fn all(bytes: &[u8], older: &Path) -> Vec<Self> {
+        // Most of a file may be empty; damage there says little.
+        let pages = bytes.chunks(PAGE).enumerate();
+        let used = pages.filter(|(_, page)| page.iter().any(|byte| *byte != 0));
+        let used: Vec<usize> = used.map(|(number, _)| number * PAGE).collect();
+        let length = bytes.len();
+        let pages = || used.iter().step_by(used.len().div_ceil(PLACES)).copied();
+        let places = || {
+            let within = pages().zip((0..).map(|number| number * 331 % PAGE));
+            within.map(|(page, at)| (page + at).min(length - 1))
+        };
         let mut all = vec![Self::Append, Self::Remove];
         if older.exists() {
             all.push(Self::Older(older.to_owned()));
@@ -134,8 +142,8 @@ fn survey(kind: StoreKind) {
     let mut tried = 0;
     for file in listing(&live).into_iter().filter(|path| path.is_file()) {
         let name = file.file_name().unwrap();
-        let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
-        for damage in Damage::all(length, &older.join(name)) {
+        let bytes = fs::read(&file).unwrap();
+        for damage in Damage::all(&bytes, &older.join(name)) {
             let what = format!("{kind:?}: {} {}", name.display(), describe(&damage));
             let copied = folder.path().join("copied");
             copy(&live, &copied);
@@ -146,7 +154,7 @@ fn survey(kind: StoreKind) {
         }
     }
     println!("{kind:?}: {refused} of {tried} refused");
-    assert!(tried > 500 && refused > 100, "{refused} of {tried}");
+    assert!(tried > 400 && refused > 100, "{refused} of {tried}");
 }
 
 #[test]
