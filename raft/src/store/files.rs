@@ -48,6 +48,20 @@ pub(super) fn sync_name(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the folder and those above it, and returns when the names of all that were made are on the disk.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => sync_name(path),
+    }
+}
+
 /// Bytes that the folder's files take up on the disk.
 pub(super) fn bytes_in(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;

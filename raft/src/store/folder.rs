@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::files::{beside, remove_folder, sync_name};
+use super::files::{beside, create_folder, remove_folder, sync_name};
 
 /// Keeps every other process away from the store as long as it lives.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Takes the store's lock; `None` if another process has it and keeps it.
 pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        create_folder(parent)?;
     }
     // Beside the folder, which may be replaced while the lock is held.
     let file = File::create(beside(path, "lock"))?;

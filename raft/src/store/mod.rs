@@ -9,6 +9,7 @@
 //!             MemoryStore (tests)
 //! ```
 
+mod blame;
 mod codec;
 mod engine;
 mod files;

@@ -2,15 +2,14 @@
 //!
 //! ```text
 //!   write   space? ─► ledger (checksums, head) ─► engine, one batch
-//!   sync    engine on the disk ─► watermark on the disk ─► the caller may tell others
+//!   sync    engine on the disk ─► watermark ─► the caller may tell others
 //!   open    lock ─► settle ─► engine ─► every record against the ledger ─► head against the watermark
 //! ```
 
-use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use super::blame::{damaged, gone, guarded, io_error};
 use super::engine::{Engine, EngineError, Raw, StoreKind};
 use super::files;
 use super::folder::{self, Lock};
@@ -79,6 +78,8 @@ impl DiskStore {
         };
         // What a process that was killed left in the kernel's memory can be read, and so must stay.
         store.sync()?;
+        let settled = store.watermark.settle();
+        settled.map_err(|source| store.fails(io_error(path, source)))?;
         let rebuilt = if store.kind == kind {
             store.rebuild_if_wasteful().map(drop)
         } else {
@@ -271,47 +272,4 @@ fn build(path: &Path, kind: StoreKind, content: &[Raw], ledger: &Ledger) -> Resu
     }
     Watermark::create(&site, ledger.head()).map_err(io)?;
     files::sync_folder(&site).map_err(io)
-}
-
-/// Engines meet some kinds of damage, and of a disk's failures, with a panic. Nothing of an engine is
-/// used after one.
-fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(EngineError::Damaged(reason))) => Err(damaged(path, reason)),
-        Ok(Err(EngineError::InUse)) => Err(StoreError::InUse {
-            path: path.to_owned(),
-        }),
-        Ok(Err(EngineError::Io(source))) => Err(io_error(path, source)),
-        Err(panic) => Err(damaged(
-            path,
-            format!("its files contradict each other: {}", words(panic.as_ref())),
-        )),
-    }
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason was given")
-}
-
-fn gone() -> EngineError {
-    EngineError::Io(io::Error::other("it was closed to be built anew"))
-}
-
-fn damaged(path: &Path, reason: String) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_owned(),
-        reason,
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -4,8 +4,12 @@
 //! fewer writes than this file names has forgotten a promise. The file is written after the data is on
 //! the disk and before anybody is told: so it is never ahead of the data.
 //!
-//! There are two places, used in turn, each in a block of its own: a write that is cut off damages the
-//! older confirmation and leaves the newer one.
+//! Nobody waits for this file to be on the disk: a process that is killed leaves it with the kernel, and
+//! after a power cut it may be some seconds old, which makes it less strict but never wrong. So a
+//! confirmation costs one wait for the disk and not two.
+//!
+//! There are two places, each in a block of its own. One is written and waited for when the store is
+//! opened and stays; all later confirmations go to the other one, which a power cut may damage.
 
 use std::fs::File;
 use std::io;
@@ -56,9 +60,8 @@ impl Watermark {
         let (confirmed, next) = match places {
             (None, None) => return Ok(None),
             (Some(first), None) => (first, 1),
-            (None, Some(second)) => (second, 0),
             (Some(first), Some(second)) if first.writes > second.writes => (first, 1),
-            (Some(_), Some(second)) => (second, 0),
+            (Some(_) | None, Some(second)) => (second, 0),
         };
         Ok(Some(Self {
             file,
@@ -68,14 +71,20 @@ impl Watermark {
         }))
     }
 
-    /// Returns when it is on the disk that everything up to `head` is.
+    /// Notes that everything up to `head` is on the disk.
     pub(super) fn confirm(&mut self, head: Head) -> io::Result<()> {
-        if head == self.confirmed {
-            return Ok(());
+        if head != self.confirmed {
+            self.file.write_all_at(&encode(head), self.next * BLOCK)?;
+            self.confirmed = head;
         }
-        self.file.write_all_at(&encode(head), self.next * BLOCK)?;
+        Ok(())
+    }
+
+    /// Returns when the last confirmation is on the disk, in a place that is not written again.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.file
+            .write_all_at(&encode(self.confirmed), self.next * BLOCK)?;
         files::sync_data(&self.file, &self.path)?;
-        self.confirmed = head;
         self.next = 1 - self.next;
         Ok(())
     }

@@ -9,8 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-    StorageError, TableDefinition,
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
 };
 
 use super::{Engine, EngineError, Raw, Record};
@@ -32,9 +31,9 @@ impl RedbEngine {
         let mut db = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(DataFile::open(folder.join(DATA))?)
-            .map_err(from_database)?;
+            .map_err(from_redb)?;
         // Reads every page that counts; whether what it repaired is complete is judged above.
-        let _sound_or_repaired = db.check_integrity().map_err(from_database)?;
+        let _sound_or_repaired = db.check_integrity().map_err(from_redb)?;
         let engine = Self { db };
         // Reading is simpler when the table is always there.
         engine.commit(Durability::Immediate, &[])?;
@@ -42,18 +41,22 @@ impl RedbEngine {
     }
 
     fn commit(&self, durability: Durability, changes: &[Raw]) -> Result<(), EngineError> {
-        let mut transaction = self.db.begin_write().map_err(any)?;
-        transaction.set_durability(durability).map_err(any)?;
+        let mut transaction = self.db.begin_write().map_err(from_redb)?;
+        transaction.set_durability(durability).map_err(from_redb)?;
         {
-            let mut table = transaction.open_table(TABLE).map_err(any)?;
+            let mut table = transaction.open_table(TABLE).map_err(from_redb)?;
             for Raw { key, value } in changes {
                 match value {
-                    Some(value) => drop(table.insert(key.as_slice(), value.as_slice())?),
-                    None => drop(table.remove(key.as_slice())?),
+                    Some(value) => drop(
+                        table
+                            .insert(key.as_slice(), value.as_slice())
+                            .map_err(from_redb)?,
+                    ),
+                    None => drop(table.remove(key.as_slice()).map_err(from_redb)?),
                 }
             }
         }
-        transaction.commit().map_err(any)
+        transaction.commit().map_err(from_redb)
     }
 }
 
@@ -67,18 +70,20 @@ impl Engine for RedbEngine {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        let table = self.db.begin_read().map_err(any)?;
-        let table = table.open_table(TABLE).map_err(any)?;
-        Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        let table = self.db.begin_read().map_err(from_redb)?;
+        let table = table.open_table(TABLE).map_err(from_redb)?;
+        let value = table.get(key).map_err(from_redb)?;
+        Ok(value.map(|value| value.value().to_vec()))
     }
 
     fn scan(&self) -> Result<Vec<Record>, EngineError> {
-        let table = self.db.begin_read().map_err(any)?;
-        let table = table.open_table(TABLE).map_err(any)?;
+        let table = self.db.begin_read().map_err(from_redb)?;
+        let table = table.open_table(TABLE).map_err(from_redb)?;
         table
-            .iter()?
+            .iter()
+            .map_err(from_redb)?
             .map(|pair| {
-                let (key, value) = pair?;
+                let (key, value) = pair.map_err(from_redb)?;
                 Ok((key.value().to_vec(), value.value().to_vec()))
             })
             .collect()
@@ -126,31 +131,14 @@ impl StorageBackend for DataFile {
     }
 }
 
-fn from_database(error: DatabaseError) -> EngineError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => EngineError::InUse,
-        DatabaseError::Storage(error) => error.into(),
-        // Each of these says that the file is not one that this version wrote.
-        error @ (DatabaseError::RepairAborted
-        | DatabaseError::UpgradeRequired(_)
-        | DatabaseError::TransactionInProgress) => EngineError::Damaged(error.to_string()),
-        error => EngineError::Damaged(error.to_string()),
+fn from_redb(error: impl Into<redb::Error>) -> EngineError {
+    let error = error.into();
+    if let redb::Error::Io(source) = error {
+        return source.into();
     }
-}
-
-fn any(error: impl Into<redb::Error>) -> EngineError {
-    match error.into() {
-        redb::Error::Io(source) => source.into(),
-        error => EngineError::Damaged(error.to_string()),
+    if matches!(error, redb::Error::PreviousIo) {
+        return EngineError::Io(io::Error::other(error));
     }
-}
-
-impl From<StorageError> for EngineError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Io(source) => source.into(),
-            StorageError::PreviousIo => Self::Io(io::Error::other("an earlier call failed")),
-            error => Self::Damaged(error.to_string()),
-        }
-    }
+    // All others say that the file is not what this version wrote.
+    EngineError::Damaged(error.to_string())
 }

@@ -49,7 +49,7 @@ impl Cuts {
     fn check(&self, kind: StoreKind) {
         for (number, cut) in self.all.take().into_iter().enumerate() {
             let what = format!("{kind:?}, cut {number}, lost: {:?}", cut.loss);
-            let store = DiskStore::open(&cut.place.join("store"), kind);
+            let store = DiskStore::open(&cut.place.join("data/store"), kind);
             let store = store.unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = store
                 .get(Key::Vote)
@@ -73,7 +73,7 @@ fn number_in(value: &[u8]) -> u64 {
 }
 
 /// How many entries are kept; older ones are deleted.
-const KEPT: u64 = 30;
+const KEPT: u64 = 10;
 
 /// The entries after `writes` writes.
 fn content(writes: u64) -> Vec<(u64, Vec<u8>)> {
@@ -84,10 +84,14 @@ fn content(writes: u64) -> Vec<(u64, Vec<u8>)> {
 }
 
 fn value(index: u64) -> Vec<u8> {
-    // Every ninth is larger than what the libraries keep in one piece.
-    let length = if index.is_multiple_of(9) { 40_000 } else { 300 };
+    // Some are larger than what the libraries keep in one piece, some than all that they keep together.
+    let length = match index {
+        13 | 26 => 700_000,
+        _ if index.is_multiple_of(9) => 40_000,
+        _ => 300,
+    };
     let mut value = index.to_be_bytes().to_vec();
-    value.extend(Dice(index).bytes(length));
+    value.resize(length, index.to_be_bytes()[7]);
     value
 }
 
@@ -106,12 +110,12 @@ fn write(store: &mut DiskStore, number: u64) {
 /// Runs `life` with the power cut at every sync of it, and then looks at what is left.
 fn with_cuts(kind: StoreKind, life: impl FnOnce(&Path, &Cuts)) {
     let folder = folder();
-    let (live, left) = (folder.path().join("live"), folder.path().join("left"));
-    std::fs::create_dir_all(&live).unwrap();
+    let (running, left) = (folder.path().join("running"), folder.path().join("left"));
+    std::fs::create_dir_all(&running).unwrap();
     let cuts = Cuts::default();
     let seen = cuts.clone();
-    Shadow::watch(&live, move |shadow| seen.cut(shadow, &left));
-    life(&live.join("store"), &cuts);
+    Shadow::watch(&running, move |shadow| seen.cut(shadow, &left));
+    life(&running.join("data/store"), &cuts);
     Shadow::unwatch();
     cuts.check(kind);
 }

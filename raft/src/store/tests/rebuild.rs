@@ -51,6 +51,30 @@ fn a_store_full_of_what_was_deleted_shrinks_and_keeps_the_rest() {
 }
 
 #[test]
+fn a_store_that_was_left_wasteful_shrinks_when_it_is_opened() {
+    for kind in KINDS {
+        let folder = folder();
+        let path = folder.path().join("store");
+        let mut store = filled(&path, kind);
+        let before = store.entries().unwrap();
+        let large = vec![1; 33 << 20];
+        store.write(&[Change::Put(Key::Snapshot, large)]).unwrap();
+        store.sync().unwrap();
+        store.write(&[Change::Delete(Key::Snapshot)]).unwrap();
+        store.sync().unwrap();
+        let wasteful = bytes_in(&path).unwrap();
+        assert!(wasteful > 32 << 20, "{kind:?}: {wasteful}");
+        drop(store);
+
+        let store = DiskStore::open(&path, kind).unwrap();
+
+        let shrunk = bytes_in(&path).unwrap();
+        assert!(shrunk < 4 << 20, "{kind:?}: {shrunk}");
+        assert_eq!(store.entries().unwrap(), before);
+    }
+}
+
+#[test]
 fn opening_with_another_library_carries_everything_over() {
     for (from, to) in [
         (StoreKind::Sled, StoreKind::Redb),
