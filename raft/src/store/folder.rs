@@ -21,7 +21,17 @@ use super::files::{beside, create_folder, remove_folder, sync_name};
 
 /// Keeps every other process away from the store as long as it lives.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub(super) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// The file that is locked.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// A process that is ending, or one that another thread is just starting, may hold the lock for a moment.
 const LOCK_TRIES: u32 = 50;
@@ -33,10 +43,16 @@ pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
         create_folder(parent)?;
     }
     // Beside the folder, which may be replaced while the lock is held.
-    let file = File::create(beside(path, "lock"))?;
+    let lock = beside(path, "lock");
+    let file = File::create(&lock)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(Lock(file))),
+            Ok(()) => {
+                return Ok(Some(Lock {
+                    path: lock,
+                    _file: file,
+                }));
+            }
             Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
             Err(TryLockError::Error(error)) => return Err(error),
         }

@@ -19,6 +19,8 @@ use super::watermark::Watermark;
 
 /// Free space that must be left beside a write: the engines need room to move what they hold.
 const RESERVE_BYTES: u64 = 16 << 20;
+/// Free space without which a store is not even opened: a full disk would look like damage.
+const OPEN_BYTES: u64 = 4 << 20;
 /// Below this size nobody minds what the store takes up.
 const SMALL_BYTES: u64 = 32 << 20;
 /// How many times its live data a store may take up, before it is built anew.
@@ -59,6 +61,9 @@ impl DiskStore {
             .ok_or_else(|| StoreError::InUse {
                 path: path.to_owned(),
             })?;
+        // The folder itself may be yet to be made; the lock is beside it.
+        let free = files::free_bytes(lock.path()).map_err(|source| io_error(path, source))?;
+        enough(path, free, OPEN_BYTES)?;
         if !folder::settle(path).map_err(|source| io_error(path, source))? {
             let ledger = Ledger::default();
             build(path, kind, &ledger.first(), &ledger)?;
@@ -97,7 +102,8 @@ impl DiskStore {
 
     /// Builds the store anew beside itself, with `kind`, and puts it in its own place.
     pub(super) fn rebuild(&mut self, kind: StoreKind) -> Result<(), StoreError> {
-        self.check_space(self.ledger.bytes())?;
+        // It may use the reserve, because it gives back more than it takes.
+        self.check_space(self.ledger.bytes(), OPEN_BYTES)?;
         self.sync()?;
         let records = self.on_engine(|engine| engine.scan())?;
         let content: Vec<Raw> = records
@@ -107,7 +113,11 @@ impl DiskStore {
                 value: Some(value),
             })
             .collect();
-        build(&self.path, kind, &content, &self.ledger)?;
+        if let Err(error) = build(&self.path, kind, &content, &self.ledger) {
+            // Whatever is left of it goes when the store is opened again, at the latest.
+            let _left = files::remove_folder(&folder::building_site(&self.path));
+            return Err(error);
+        }
         // An engine keeps the name of its folder in mind: so it is closed before the folder moves.
         self.engine = None;
         let moved = folder::move_in(&self.path)
@@ -124,17 +134,15 @@ impl DiskStore {
         }
     }
 
-    fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
-        let Headroom { free, needed } = self.headroom()?;
-        let needed_bytes = needed.saturating_add(bytes.saturating_mul(4));
-        if free < needed_bytes {
-            return Err(StoreError::NoSpace {
-                path: self.path.clone(),
-                free_bytes: free,
-                needed_bytes,
-            });
-        }
-        Ok(())
+    /// Refuses `bytes` of content that would leave less than `reserve` on the disk.
+    fn check_space(&self, bytes: u64, reserve: u64) -> Result<(), StoreError> {
+        let Headroom { free, .. } = self.headroom()?;
+        // Keys, checksums and pages that are written anew come on top.
+        enough(
+            &self.path,
+            free,
+            reserve.saturating_add(bytes.saturating_mul(4)),
+        )
     }
 
     fn usable(&self) -> Result<(), StoreError> {
@@ -172,7 +180,8 @@ impl KvStore for DiskStore {
         self.usable()?;
         let bytes: usize = changes.iter().map(Change::bytes).sum();
         // Refused before anything is written: the engines do not take a full disk well.
-        self.check_space(u64::try_from(bytes).unwrap_or(u64::MAX))?;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.check_space(bytes, self.reserve_bytes)?;
         let raw = self.ledger.write(changes);
         self.change_engine(|engine| engine.apply(&raw))
     }
@@ -228,6 +237,18 @@ impl KvStore for DiskStore {
         }
         Ok(wasteful)
     }
+}
+
+/// Refuses on behalf of the store `path` if fewer than `needed_bytes` are free.
+fn enough(path: &Path, free_bytes: u64, needed_bytes: u64) -> Result<(), StoreError> {
+    if free_bytes < needed_bytes {
+        return Err(StoreError::NoSpace {
+            path: path.to_owned(),
+            free_bytes,
+            needed_bytes,
+        });
+    }
+    Ok(())
 }
 
 /// Opens a folder that is in its place, and compares all that it holds with what it should hold.

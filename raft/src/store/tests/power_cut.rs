@@ -145,7 +145,7 @@ fn nothing_that_was_confirmed_is_lost_when_the_power_fails() {
 fn a_store_that_is_opened_again_and_again_loses_nothing_when_the_power_fails() {
     for kind in KINDS {
         with_cuts(kind, |path, cuts| {
-            for number in 1..=20 {
+            for number in 1..=8 {
                 let mut store = DiskStore::open(path, kind).unwrap();
                 cuts.written.set(number);
                 write(&mut store, number);
@@ -162,7 +162,7 @@ fn a_store_that_is_built_anew_loses_nothing_when_the_power_fails() {
         for other in KINDS {
             with_cuts(kind, |path, cuts| {
                 let mut store = DiskStore::open(path, kind).unwrap();
-                for number in 1..=12 {
+                for number in 1..=8 {
                     cuts.written.set(number);
                     write(&mut store, number);
                     if number % 4 == 0 {

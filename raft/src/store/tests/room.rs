@@ -43,6 +43,23 @@ fn a_write_that_finds_no_room_changes_nothing_and_succeeds_when_there_is_some() 
 }
 
 #[test]
+fn what_a_store_keeps_free_is_there_for_building_it_anew() {
+    for kind in KINDS {
+        let folder = folder();
+        let path = folder.path().join("store");
+        let mut store = DiskStore::open(&path, kind).unwrap();
+        store.write(&[put(0)]).unwrap();
+        store.reserve_bytes = u64::MAX;
+        store.rebuild(kind).unwrap();
+        assert_eq!(store.entries().unwrap().len(), 1);
+        assert!(matches!(
+            store.write(&[put(1)]),
+            Err(StoreError::NoSpace { .. })
+        ));
+    }
+}
+
+#[test]
 fn a_store_that_failed_takes_no_more_writes() {
     for kind in KINDS {
         let folder = folder();
