@@ -22,7 +22,7 @@ const RESERVE_BYTES: u64 = 16 << 20;
 /// Free space without which a store is not even opened: a full disk would look like damage.
 const OPEN_BYTES: u64 = 4 << 20;
 /// Below this size nobody minds what the store takes up.
-const SMALL_BYTES: u64 = 32 << 20;
+const SMALL_BYTES: u64 = 16 << 20;
 /// How many times its live data a store may take up, before it is built anew.
 const WASTE_FACTOR: u64 = 8;
 
