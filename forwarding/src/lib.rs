@@ -18,6 +18,7 @@
 
 mod device;
 mod driver;
+mod error;
 mod event;
 mod fragments;
 mod handle;
@@ -46,6 +47,7 @@ pub mod shared;
 pub mod steering;
 
 pub use device::{Device, DeviceError, LinkState};
+pub use error::StartError;
 pub use event::Event;
 pub use handle::{Handle, Stopped};
 pub use neighbors::NeighborMap;
@@ -54,5 +56,5 @@ pub use pipeline::Outcome;
 pub use plan::{InterfacePlan, Plan};
 pub use port::PortKind;
 pub use reconfigure::ReconfigureError;
-pub use start::{StartError, start, start_on};
+pub use start::{start, start_on};
 pub use status::{Counts, DropCount, InterfaceRole, InterfaceStatus, ProcessorStatus, Traffic};

@@ -1,7 +1,7 @@
 //! What a member keeps, and the only place that knows the libraries that keep it.
 //!
 //! ```text
-//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage thread ──► KvStore
+//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage loop ────► KvStore
 //!       │                                (log in memory)       one flush for all that wait
 //!       └───── apply, snapshot ────────► Machine ──────────────┘ (snapshots of the durable group)
 //!
@@ -31,8 +31,8 @@ mod watermark;
 pub(crate) use codec::{decode, encode};
 pub use engine::StoreKind;
 pub(crate) use incarnation::next_incarnation;
-pub(crate) use journal::{Journal, StorageThread};
-pub use keyspace::StoreError;
+pub(crate) use journal::Journal;
+pub use keyspace::{Change, Headroom, Key, KvStore, StoreError};
 pub(crate) use log::{LogStore, Recovered};
 pub(crate) use machine::{Applied, Machine, Observer};
 #[cfg(test)]

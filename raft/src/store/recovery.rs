@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use raft_state::Incarnation;
 
-use super::codec::encode;
 use super::engine::StoreKind;
-use super::keyspace::{Change, Key, KvStore, StoreError};
+use super::keyspace::StoreError;
 use super::log::Recovered;
 use super::on_disk::DiskStore;
 use crate::error::StartError;
@@ -61,21 +60,8 @@ fn open(
     kind: StoreKind,
     incarnation: Incarnation,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StoreError> {
-    let damaged = |reason: String| StoreError::Damaged {
-        path: path.to_owned(),
-        reason,
-    };
     let mut store = DiskStore::open(path, kind)?;
-    let mut recovered = Recovered::read(&store)?;
-    if recovered.founded.is_none() {
-        if !recovered.is_blank() {
-            return Err(damaged("it does not say whose it is".to_owned()));
-        }
-        let founded = encode(&incarnation).map_err(|error| damaged(error.to_string()))?;
-        store.write(&[Change::Put(Key::Founded, founded)])?;
-        store.sync()?;
-        recovered.founded = Some(incarnation);
-    }
+    let recovered = Recovered::claim(&mut store, incarnation)?;
     Ok((store, recovered))
 }
 

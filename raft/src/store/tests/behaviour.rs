@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Dice, KINDS, folder};
-use crate::store::keyspace::{Change, Key, KvStore};
+use crate::store::keyspace::{Change, Key, KvStore, StoreError};
 use crate::store::{DiskStore, MemoryStore, StoreKind};
 
 /// A place where a store is, and stays when the store is closed.
@@ -13,12 +13,55 @@ enum Place {
 }
 
 impl Place {
-    fn open(&self) -> Box<dyn KvStore> {
+    fn open(&self) -> Opened {
         match self {
-            Self::Memory(store) => Box::new(store.clone()),
-            Self::Disk(kind, folder) => {
-                Box::new(DiskStore::open(&folder.path().join("store"), *kind).unwrap())
-            }
+            Self::Memory(store) => Opened::Memory(store.clone()),
+            Self::Disk(kind, folder) => Opened::Disk(Box::new(
+                DiskStore::open(&folder.path().join("store"), *kind).unwrap(),
+            )),
+        }
+    }
+}
+
+/// A store of any kind; the tests are written once for all of them.
+enum Opened {
+    Memory(MemoryStore),
+    Disk(Box<DiskStore>),
+}
+
+impl KvStore for Opened {
+    fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => store.write(changes),
+            Self::Disk(store) => store.write(changes),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(store) => store.sync(),
+            Self::Disk(store) => store.sync(),
+        }
+    }
+
+    fn get(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Self::Memory(store) => store.get(key),
+            Self::Disk(store) => store.get(key),
+        }
+    }
+
+    fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        match self {
+            Self::Memory(store) => store.entries(),
+            Self::Disk(store) => store.entries(),
+        }
+    }
+
+    fn damaged(&self, reason: String) -> StoreError {
+        match self {
+            Self::Memory(store) => store.damaged(reason),
+            Self::Disk(store) => store.damaged(reason),
         }
     }
 }
@@ -37,7 +80,7 @@ fn entry(index: u64, value: &[u8]) -> Change {
     Change::Put(Key::Entry(index), value.to_vec())
 }
 
-fn indices(store: &dyn KvStore) -> Vec<u64> {
+fn indices(store: &impl KvStore) -> Vec<u64> {
     let entries = store.entries().unwrap();
     entries.into_iter().map(|(index, _)| index).collect()
 }
@@ -120,10 +163,10 @@ fn entries_come_by_number_and_not_by_the_order_of_writing() {
         ] {
             store.write(&[entry(index, b"x")]).unwrap();
         }
-        assert_eq!(indices(&*store), sorted);
+        assert_eq!(indices(&store), sorted);
         store.sync().unwrap();
         drop(store);
-        assert_eq!(indices(&*place.open()), sorted);
+        assert_eq!(indices(&place.open()), sorted);
     });
 }
 
@@ -180,7 +223,7 @@ fn what_was_deleted_is_gone_and_deleting_nothing_is_nothing() {
         store.write(&[Change::Delete(Key::Vote)]).unwrap();
         store.sync().unwrap();
         drop(store);
-        assert_eq!(indices(&*place.open()), (300..400).collect::<Vec<_>>());
+        assert_eq!(indices(&place.open()), (300..400).collect::<Vec<_>>());
     });
 }
 

@@ -10,8 +10,7 @@ use super::folder;
 use crate::group::{ControlGroup, Group, MemoryGroup, Types};
 use crate::store::keyspace::KvStore;
 use crate::store::{
-    Applied, DiskStore, Journal, LogStore, Machine, MemoryStore, Observer, Recovered,
-    StorageThread, StoreKind,
+    Applied, DiskStore, Journal, LogStore, Machine, MemoryStore, Observer, Recovered, StoreKind,
 };
 
 /// Hears everything and does nothing.
@@ -26,7 +25,7 @@ fn durable<G: Group>(store: impl KvStore) -> (Subsystem, LogStore<G>, Machine<G>
     let mut subsystem = Subsystem::default();
     let mut recovered = Recovered::read(&store).unwrap();
     let snapshot = recovered.snapshot.take();
-    let journal = StorageThread::start(store, &mut subsystem).unwrap();
+    let journal = Journal::on_thread(store, &mut subsystem).unwrap();
     let machine = Machine::new(snapshot, Arc::default(), Arc::new(Deaf), journal.clone());
     (subsystem, LogStore::durable(recovered, journal), machine)
 }

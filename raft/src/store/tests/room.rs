@@ -4,7 +4,7 @@ use runtime::Subsystem;
 
 use super::{KINDS, folder, put};
 use crate::store::keyspace::{Headroom, KvStore, StoreError};
-use crate::store::{DiskStore, StorageThread};
+use crate::store::{DiskStore, Journal};
 
 #[test]
 fn a_write_that_finds_no_room_changes_nothing_and_succeeds_when_there_is_some() {
@@ -87,7 +87,7 @@ async fn a_full_disk_is_named_to_whoever_wanted_to_write() {
         let mut store = DiskStore::open(&path, kind).unwrap();
         store.reserve_bytes = u64::MAX;
         let mut subsystem = Subsystem::default();
-        let journal = StorageThread::start(store, &mut subsystem).unwrap();
+        let journal = Journal::on_thread(store, &mut subsystem).unwrap();
 
         let error = journal.write(vec![put(0)]).await.unwrap_err();
         let text = error.to_string();
