@@ -34,4 +34,4 @@ pub use group::GroupName;
 pub use plan::{ClusterPlan, GroupTiming, Limits, Listen, Member, MemberKind, Timing, TlsFiles};
 pub use start::start;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
-pub use store::StoreError;
+pub use store::{StoreError, StoreKind};
