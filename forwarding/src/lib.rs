@@ -19,6 +19,7 @@
 mod audit;
 mod device;
 mod driver;
+mod error;
 mod event;
 mod fragments;
 mod handle;
@@ -48,6 +49,7 @@ pub mod steering;
 
 pub use audit::{Asked, RepairCounts, TableReport};
 pub use device::{Device, DeviceError, LinkState};
+pub use error::StartError;
 pub use event::Event;
 pub use handle::{Handle, Stopped};
 pub use neighbors::NeighborMap;
@@ -56,5 +58,5 @@ pub use pipeline::Outcome;
 pub use plan::{InterfacePlan, Plan};
 pub use port::PortKind;
 pub use reconfigure::ReconfigureError;
-pub use start::{StartError, start, start_on};
+pub use start::{start, start_on};
 pub use status::{Counts, DropCount, InterfaceRole, InterfaceStatus, ProcessorStatus, Traffic};

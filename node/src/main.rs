@@ -8,6 +8,7 @@
 //! ```
 
 mod args;
+mod coverage;
 mod drift;
 mod film;
 mod health;

@@ -12,6 +12,7 @@
 //!                                       │                     ▲ audits, once a second
 //!                                       └──list, repair─── auditor ──► watchman
 //!  watchman: looks at all of them ten times a second ──► verdict ──► operators, the other node
+//!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use types::{Epoch, EpochGate, Instant, Name, NodeId};
 use vrrp::GroupPlan;
 
+use crate::coverage::Surveyor;
 use crate::drift::{Auditor, DriftStatus};
 use crate::film::{self, Scene};
 use crate::health::{Verdict, Watchman};
@@ -206,6 +208,15 @@ fn start_inward(
     };
     let shutdown = subsystem.shutdown();
     subsystem.spawn("health", watchman.run(shutdown.clone()));
+    let surveyor = Surveyor {
+        has_peer: parts.site.peer.is_some(),
+        clock: parts.clock,
+        gate: parts.gate.clone(),
+        state: parts.cluster.state.clone(),
+        redundancy: parts.redundancy_handle(),
+        data_plane: parts.data_plane.clone(),
+    };
+    subsystem.spawn("coverage", surveyor.run(shutdown.clone()));
     let follow = Follow {
         process: parts.process,
         site: parts.site.clone(),

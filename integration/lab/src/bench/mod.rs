@@ -5,6 +5,7 @@
 
 pub mod failover;
 pub mod forwarding;
+mod pair;
 mod peer;
 mod report;
 

@@ -10,6 +10,7 @@
 //! is nothing to clean up even after SIGKILL.
 
 mod error;
+mod logs;
 mod scratch;
 mod supervise;
 
@@ -82,6 +83,32 @@ impl Sandbox {
             Users::Own => " -U --preserve-credentials",
         };
         format!("nsenter -t {outer}{users} --net=/proc/{outer}/root{file}")
+    }
+}
+
+/// Does `work` inside a sandbox of its own. Exit code 0 when it says that all is well, 1 when it does
+/// not or fails; then the logs of its processes are kept, and a person is told where.
+///
+/// To be called before the process has a second thread; see [`enter`].
+pub fn perform(work: impl FnOnce(&Sandbox) -> anyhow::Result<bool>) -> ExitCode {
+    let outcome = match enter() {
+        Ok(Place::Outside(code)) => return code,
+        Ok(Place::Inside(sandbox)) => {
+            let outcome = work(&sandbox);
+            if !matches!(outcome, Ok(true)) {
+                sandbox.point_to_logs();
+            }
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -214,6 +214,7 @@ fn record(number: u16, stamp: Stamp, version: u32) -> SessionRecord {
         tcp: None,
         established: true,
         timeout_ms: 180_000,
+        initial_timeout_ms: 10_000,
         opened_unix_ms: 0,
     }
 }
