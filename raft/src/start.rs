@@ -179,7 +179,7 @@ async fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, Sta
         recovered: prepared.recovered,
         journal,
     };
-    let (cluster, server) = assemble(parts, inner).await?;
+    let (cluster, server) = assemble(parts, inner);
     let secure = tls.is_some();
     let service = Service { server, secure };
     let shutdown = inner.shutdown();
