@@ -114,9 +114,9 @@ fn ask_on_link(device: &str, source: Ipv4Addr, target: Ipv4Addr, clock: Clock) -
         promiscuous: false,
         ..pnet_datalink::Config::default()
     };
-    let (mut sender, mut receiver) = match pnet_datalink::channel(&interface, config)? {
-        Channel::Ethernet(sender, receiver) => (sender, receiver),
-        _ => return Err(io::Error::other("the device is no Ethernet")),
+    let Channel::Ethernet(mut sender, mut receiver) = pnet_datalink::channel(&interface, config)?
+    else {
+        return Err(io::Error::other("the device is no Ethernet"));
     };
     let mut request = Vec::new();
     wire::build::arp_request(&mut request, Station { mac, ip: source }, target);
