@@ -11,16 +11,19 @@
 //!                                       ├──install, learn── programming ◄──────────┘
 //!                                       │                     ▲ audits, once a second
 //!                                       └──list, repair─── auditor ──► watchman
+//!  judge: looks at quorum, HA links, advertisements and anchors ──survive──► control group
 //!  watchman: looks at all of them ten times a second ──► verdict ──► operators, the other node
 //!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use config::bootstrap::{Bootstrap, Security};
 use config::valid::{Node, SessionProcessors};
 use ha::Timeline;
+use ha::survivor::Policy;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
 use runtime::{Clock, Mailbox, Outlet, Subsystem};
@@ -39,6 +42,7 @@ use crate::reconcile::{self, Follow};
 use crate::replicate::{self, Replicate};
 use crate::running::{self, Running};
 use crate::site::Site;
+use crate::survivor::{self, Judge};
 use crate::takeover::{self, Takeover};
 use crate::threads::Utilization;
 use crate::trace::{self, Trace};
@@ -140,7 +144,14 @@ fn start(
         scenes,
         subsystem,
     );
-    Ok(start_inward(&parts, running, (films, followed), subsystem))
+    let without_quorum = survivor::policy(&bootstrap.without_quorum);
+    Ok(start_inward(
+        &parts,
+        running,
+        (films, followed),
+        without_quorum,
+        subsystem,
+    ))
 }
 
 /// What this node did → film, control group, state group.
@@ -186,6 +197,7 @@ fn start_inward(
     parts: &Parts,
     running: Running,
     (films, traces): (watch::Receiver<Timeline>, Mailbox<Trace>),
+    without_quorum: (Policy, Vec<IpAddr>),
     subsystem: &mut Subsystem,
 ) -> Desk {
     let (running_sender, running) = watch::channel(running);
@@ -208,6 +220,7 @@ fn start_inward(
     };
     let shutdown = subsystem.shutdown();
     subsystem.spawn("health", watchman.run(shutdown.clone()));
+    let survivor = start_judge(parts, running.clone(), without_quorum, subsystem);
     let surveyor = Surveyor {
         has_peer: parts.site.peer.is_some(),
         clock: parts.clock,
@@ -238,6 +251,7 @@ fn start_inward(
         drift,
         films,
         utilization,
+        survivor,
     }
 }
 
@@ -269,6 +283,30 @@ fn start_programming(
     };
     subsystem.spawn("drift", auditor.run(subsystem.shutdown()));
     drift
+}
+
+/// Watches whether this node may go on without the other one, if there is one.
+fn start_judge(
+    parts: &Parts,
+    running: watch::Receiver<Running>,
+    (policy, anchors): (Policy, Vec<IpAddr>),
+    subsystem: &mut Subsystem,
+) -> Option<watch::Receiver<survivor::View>> {
+    let (peer, _) = parts.site.peer.as_ref()?;
+    let (view, shown) = watch::channel(survivor::View::new(policy));
+    let judge = Judge {
+        clock: parts.clock,
+        control: parts.cluster.control.clone(),
+        redundancy: parts.redundancy_handle(),
+        running,
+        site: parts.site.clone(),
+        peer: *peer,
+        anchors,
+        view,
+    };
+    let judging = judge.run(subsystem.shutdown());
+    subsystem.spawn("survivor", judging);
+    Some(shown)
 }
 
 fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {

@@ -23,7 +23,7 @@ use crate::network::{hello, join};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
-use crate::seat::Running;
+use crate::seat::{Gate, Running};
 use crate::status::Health;
 use crate::store::{Journal, LogStore, Machine, Observer};
 
@@ -80,8 +80,11 @@ impl Generations {
     /// Waits for the control group to agree on something, but not for long. Cancel safe.
     async fn news(&mut self) {
         let changed = self.agreed.changed();
-        // Neither lateness nor the end of the control group is news for the caller, who looks anyway.
-        let _late_or_ended = tokio::time::timeout(TICK, changed).await;
+        // Lateness is no news for the caller, who looks anyway. The end of the control group is told at
+        // once, and again each time: without a rest its news would keep a processor busy for ever.
+        if let Ok(Err(_ended)) = tokio::time::timeout(TICK, changed).await {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     async fn take_part(&mut self, lineage: Lineage, carried: &mut ClusterState) -> End {
@@ -169,6 +172,7 @@ impl Generations {
             raft,
             id,
             generation: lineage.generation,
+            gate: Gate::default(),
         })
     }
 
@@ -285,6 +289,7 @@ mod tests {
             generation,
             state_healthy: healthy,
             state_voter: voter,
+            ..HelloReply::default()
         }
     }
 

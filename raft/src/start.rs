@@ -118,7 +118,7 @@ async fn run(
     mut shutdown: Shutdown,
 ) {
     let mut inner = Subsystem::default();
-    let seats = match begin(prepared, &mut inner).await {
+    let seats = match begin(prepared, &mut inner) {
         Ok(cluster) => {
             let seats = (
                 Arc::clone(&cluster.control.seat),
@@ -168,7 +168,7 @@ async fn close<G: Group>(seat: &Seat<G>) {
 }
 
 /// Assembles the groups on gRPC and on the disk's own thread.
-async fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
+fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
     let tls = prepared.tls;
     let peers: Peers = Arc::new(Grpc::new(&prepared.local, tls.as_ref()));
     let listeners = adopt(prepared.listeners)?;
@@ -179,7 +179,7 @@ async fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, Sta
         recovered: prepared.recovered,
         journal,
     };
-    let (cluster, server) = assemble(parts, inner).await?;
+    let (cluster, server) = assemble(parts, inner);
     let secure = tls.is_some();
     let service = Service { server, secure };
     let shutdown = inner.shutdown();

@@ -9,14 +9,16 @@ mod ha_drift;
 mod ha_links;
 mod interfaces;
 mod neighbors;
+mod order;
 mod processors;
 mod sessions;
 mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
-    InterfacesReply, NeighborsReply, ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
+    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply,
+    SessionsReply, VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -79,12 +81,14 @@ macro_rules! stamped {
 stamped!(
     ClusterReply,
     ConfigReply,
+    DropCandidateReply,
     DropsReply,
     FibReply,
     HaDriftReply,
     HaLinksReply,
     HaReply,
     InterfacesReply,
+    LineageReply,
     NeighborsReply,
     ProcessorsReply,
     SessionsReply,

@@ -58,13 +58,18 @@ pub enum Key {
     Snapshot,
     /// The incarnation under which this store began: the member that it belongs to.
     Founded,
+    /// The lineage of the group that the store takes part in; absent in a store of before there were any.
+    Lineage,
+    /// What lineages that lost have left here and has not been handed over yet.
+    Aside,
 }
 
 impl Key {
     /// First byte of all entries' keys.
     pub(crate) const ENTRIES: u8 = b'l';
 
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
+    /// The key as bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Entry(index) => {
                 let mut key = vec![Self::ENTRIES];
@@ -76,11 +81,14 @@ impl Key {
             Self::Purged => b"purged".to_vec(),
             Self::Snapshot => b"snapshot".to_vec(),
             Self::Founded => b"founded".to_vec(),
+            // Not "lineage": that would be among the entries, whose keys begin alike.
+            Self::Lineage => b"generation".to_vec(),
+            Self::Aside => b"aside".to_vec(),
         }
     }
 
     /// The index in an entry's key.
-    pub(crate) fn entry_index(key: &[u8]) -> Option<u64> {
+    pub fn entry_index(key: &[u8]) -> Option<u64> {
         let (&Self::ENTRIES, index) = key.split_first()? else {
             return None;
         };
@@ -146,5 +154,26 @@ pub trait KvStore: Send + 'static {
     /// error a store goes on as before, unless it says at the next write that it failed.
     fn rebuild_if_wasteful(&mut self) -> Result<bool, StoreError> {
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_key_is_among_those_of_the_entries() {
+        let others = [
+            Key::Vote,
+            Key::Committed,
+            Key::Purged,
+            Key::Snapshot,
+            Key::Founded,
+            Key::Lineage,
+            Key::Aside,
+        ];
+        for key in others {
+            assert_ne!(key.to_bytes().first(), Some(&Key::ENTRIES), "{key:?}");
+        }
     }
 }

@@ -33,8 +33,8 @@ pub use engine::StoreKind;
 pub(crate) use incarnation::next_incarnation;
 pub(crate) use journal::Journal;
 pub use keyspace::{Change, Headroom, Key, KvStore, StoreError};
-pub(crate) use log::{LogStore, Recovered};
-pub(crate) use machine::{Applied, Machine, Observer};
+pub(crate) use log::{Aside, Held, LogStore, Recovered};
+pub(crate) use machine::{Applied, Machine, Observer, SharedSnapshot};
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub(crate) use on_disk::DiskStore;
