@@ -15,6 +15,8 @@ mod generation;
 mod group;
 mod local;
 mod membership;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod network;
 mod pending;
 mod plan;

@@ -99,13 +99,17 @@ impl Server {
         }
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
+        let state_voter = state.as_ref().is_some_and(Running::is_voter);
+        let health = self.state.health(self.local.clock.now(), patience);
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
             control_formed: control.is_some_and(|running| running.is_formed()),
-            generation: state.as_ref().map_or(0, |running| running.generation),
-            state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
-            state_voter: state.is_some_and(|running| running.is_voter()),
+            generation: state.map_or(0, |running| running.generation),
+            // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
+            // vote that is missing is that of this node's earlier life.
+            state_healthy: state_voter && health == Health::Ok,
+            state_voter,
         })
     }
 
