@@ -137,13 +137,17 @@ impl Server {
         let notice = notice.unwrap_or_default();
         let lineage = self.lineage.borrow();
         let standing = lineage.standing.as_ref();
+        let state_voter = state.as_ref().is_some_and(Running::is_voter);
+        let health = self.state.health(self.local.clock.now(), patience);
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
             control_formed: control.is_some_and(|running| running.is_formed()),
-            generation: state.as_ref().map_or(0, |running| running.generation),
-            state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
-            state_voter: state.is_some_and(|running| running.is_voter()),
+            generation: state.map_or(0, |running| running.generation),
+            // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
+            // vote that is missing is that of this node's earlier life.
+            state_healthy: state_voter && health == Health::Ok,
+            state_voter,
             notice_number: notice.number,
             notice: notice.content,
             control_lineage: lineage.lineage.map_or(0, ControlLineage::wire),
