@@ -54,7 +54,11 @@ impl From<Result<ControlOutcome, ProposeError>> for Told {
         match result {
             Ok(outcome) => Self::Outcome(outcome),
             Err(ProposeError::Unknown { .. }) => Self::Unknown,
-            Err(ProposeError::NoLeader { .. } | ProposeError::Stopped { .. }) => Self::Nothing,
+            Err(
+                ProposeError::NoLeader { .. }
+                | ProposeError::Frozen { .. }
+                | ProposeError::Stopped { .. },
+            ) => Self::Nothing,
         }
     }
 }

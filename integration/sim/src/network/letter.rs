@@ -93,6 +93,7 @@ impl std::fmt::Display for Question {
                         Kind::TransferLeader => "transfer",
                         Kind::Propose => "propose",
                         Kind::Join => "join",
+                        Kind::Yield => "yield",
                     };
                     let (group, generation) = (header.group, header.generation);
                     write!(f, "{kind} g{group}.{generation} #{:08x}", digest(bytes))
