@@ -43,7 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
-    ("lab", &["types", "wire", "runtime"]),
+    ("sim", &["types", "proto", "raft-state", "raft", "runtime"]),
+    ("lab", &["types", "wire", "runtime", "sim"]),
     ("integration", &["types", "lab"]),
 ];
 

@@ -95,6 +95,10 @@ impl Generations {
         self.state.seat.set(Some(running.clone()));
         let mut founding = lineage.founder == self.state.local.me.id
             && lineage.incarnation == self.state.local.incarnation;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::TwoFounders) {
+            founding = !self.state.local.is_witness();
+        }
         if founding {
             founding = found(&running).await;
             tracing::info!(

@@ -95,6 +95,8 @@ pub(crate) trait Group:
     fn strip_state(state: &mut Self::State);
     /// The outcome of an entry that carries no command.
     fn nothing() -> Self::Outcome;
+    /// Whether `outcome` tells what became of a command that may have been applied once before.
+    fn is_conclusive(outcome: &Self::Outcome) -> bool;
 }
 
 /// The durable group.
@@ -108,6 +110,8 @@ impl Group for ControlGroup {
     type State = ControlState;
 
     fn apply(state: &mut ControlState, command: &ControlCommand) -> ControlOutcome {
+        #[cfg(feature = "mutants")]
+        let command = &mutated(state, command);
         state.apply(command)
     }
 
@@ -130,6 +134,50 @@ impl Group for ControlGroup {
     fn nothing() -> ControlOutcome {
         ControlOutcome::Nothing
     }
+
+    fn is_conclusive(outcome: &ControlOutcome) -> bool {
+        match outcome {
+            // Perhaps it was the first time that made the base old, or forgot the candidate.
+            ControlOutcome::ConfigStale { .. } | ControlOutcome::CandidateUnknown { .. } => false,
+            ControlOutcome::ConfigSet { .. }
+            | ControlOutcome::ConfigTooLarge { .. }
+            | ControlOutcome::RoleTaken
+            | ControlOutcome::RoleRefused { .. }
+            | ControlOutcome::PortBlocks { .. }
+            | ControlOutcome::PortBlocksReleased
+            | ControlOutcome::StateFormed
+            | ControlOutcome::StateFormRefused { .. }
+            | ControlOutcome::CandidateKept { .. }
+            | ControlOutcome::CandidateKnown { .. }
+            | ControlOutcome::CandidatesFull { .. }
+            | ControlOutcome::CandidateDropped
+            | ControlOutcome::SurvivalRecorded
+            | ControlOutcome::Nothing => true,
+        }
+    }
+}
+
+/// The command as a mistaken state would read it.
+#[cfg(feature = "mutants")]
+fn mutated(state: &ControlState, command: &ControlCommand) -> ControlCommand {
+    use crate::mutants::{Mutant, is};
+    let mut command = command.clone();
+    if let ControlCommand::SetConfig { base, .. } = &mut command
+        && is(Mutant::BaseUnchecked)
+    {
+        *base = state.revision();
+    }
+    if let ControlCommand::ClaimPortBlocks {
+        node,
+        address,
+        held,
+        ..
+    } = &mut command
+        && is(Mutant::ClaimIgnoresHeld)
+    {
+        *held = u16::try_from(state.granted(*node, *address).len()).unwrap_or(u16::MAX);
+    }
+    command
 }
 
 /// The group in memory.
@@ -164,6 +212,10 @@ impl Group for MemoryGroup {
 
     fn nothing() -> StateOutcome {
         StateOutcome::Nothing
+    }
+
+    fn is_conclusive(_: &StateOutcome) -> bool {
+        true
     }
 }
 

@@ -15,6 +15,8 @@ mod group;
 mod lineage;
 mod local;
 mod membership;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod network;
 mod pending;
 mod plan;

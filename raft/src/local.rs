@@ -35,6 +35,12 @@ impl Local {
         incarnation: Incarnation,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        #[cfg(feature = "mutants")]
+        let incarnation = if crate::mutants::is(crate::mutants::Mutant::OldMemberId) {
+            Incarnation(1)
+        } else {
+            incarnation
+        };
         let mut members = plan.members.clone();
         members.sort_by_key(|member| member.id);
         for pair in members.windows(2) {

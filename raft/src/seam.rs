@@ -10,3 +10,6 @@ pub use crate::engine::seed;
 pub use crate::network::{Failure, Lane, Replies, Server, Streaming, Transport};
 pub use crate::probe::{Content, Place, Probe, View};
 pub use crate::store::{Change, Key, KvStore};
+
+#[cfg(feature = "mutants")]
+pub use crate::mutants::{Mutant, choose};

@@ -25,6 +25,9 @@ pub(crate) struct Clients {
 impl Clients {
     pub(super) fn client<G: Group>(&self, target: u64, lane: Lane) -> Client {
         let to = MemberId::from_u64(target).map(|member| member.node);
+        let strip = to.is_none_or(|node| self.local.kind_of(node) == MemberKind::Witness);
+        #[cfg(feature = "mutants")]
+        let strip = strip && !crate::mutants::is(crate::mutants::Mutant::ToldWitness);
         Client {
             header: Header {
                 cluster_id: self.local.cluster_id.clone(),
@@ -35,7 +38,7 @@ impl Clients {
             },
             peers: Arc::clone(&self.peers),
             to,
-            strip: to.is_none_or(|node| self.local.kind_of(node) == MemberKind::Witness),
+            strip,
             lane,
         }
     }

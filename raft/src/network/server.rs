@@ -7,7 +7,6 @@ use openraft::errors::{ClientWriteError, RaftError};
 use proto::raft::{
     Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
 };
-use raft_state::ControlLineage;
 use raft_state::yielding::Question;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -132,18 +131,27 @@ impl Server {
         }
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
-        let lineage = self.lineage.borrow();
-        let standing = lineage.standing.as_ref();
+        let control = control.filter(Running::is_formed);
+        let state_voter = state.as_ref().is_some_and(Running::is_voter);
+        let health = self.state.health(self.local.clock.now(), patience);
+        let view = self.lineage.borrow();
+        // Between two lineages the view may still be that of the earlier one.
+        let standing = view.standing.as_ref().filter(|standing| {
+            let running = control.as_ref().map(|running| running.generation);
+            running == Some(standing.lineage.wire())
+        });
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
-            control_formed: control.is_some_and(|running| running.is_formed()),
-            generation: state.as_ref().map_or(0, |running| running.generation),
-            state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
-            state_voter: state.is_some_and(|running| running.is_voter()),
-            control_lineage: lineage.lineage.map_or(0, ControlLineage::wire),
+            control_formed: control.is_some(),
+            generation: state.map_or(0, |running| running.generation),
+            // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
+            // vote that is missing is that of this node's earlier life.
+            state_healthy: state_voter && health == Health::Ok,
+            state_voter,
+            control_lineage: control.as_ref().map_or(0, |running| running.generation),
             control_committed: standing.map(|standing| standing.committed),
-            control_frozen: lineage.frozen,
+            control_frozen: view.frozen,
             name: self.local.me.name.to_string(),
         })
     }

@@ -236,6 +236,10 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
             return Ok(());
         }
         let change = Change::Put(Key::Vote, encode(vote)?);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::VoteBeforeSync) {
+            return self.journal.note(vec![change]).await;
+        }
         self.journal.write(vec![change]).await
     }
 
@@ -275,6 +279,11 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
                 }
                 log.entries.insert(index, entry);
             }
+        }
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::AppendBeforeSync) {
+            callback.io_completed(Ok(()));
+            return self.journal.note(changes).await;
         }
         let done = Box::new(move |result| callback.io_completed(result));
         self.journal.submit(changes, done).await;

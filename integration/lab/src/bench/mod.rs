@@ -7,6 +7,7 @@ pub mod failover;
 pub mod forwarding;
 mod peer;
 mod report;
+pub mod sim;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use clap::Subcommand;
 
 pub use failover::FailoverArgs;
 pub use forwarding::ForwardingArgs;
+pub use sim::SimArgs;
 
 /// Exit code when a peer's package is not installed.
 const MISSING: u8 = 2;
@@ -24,6 +26,8 @@ pub enum LabCommand {
     /// Measure Tandem beside what it replaces.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Run whole clusters on a virtual network, clock and disk, and break everything that can break.
+    Sim(SimArgs),
 }
 
 /// What can be measured.
@@ -40,5 +44,6 @@ pub fn run(command: &LabCommand) -> ExitCode {
     match command {
         LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
         LabCommand::Bench(BenchCommand::Forwarding(args)) => forwarding::run(args),
+        LabCommand::Sim(args) => sim::run(args),
     }
 }

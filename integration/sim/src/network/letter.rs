@@ -16,6 +16,18 @@ pub(crate) struct Letter {
     pub(crate) body: Body,
 }
 
+impl Letter {
+    /// A proposal never does: no connection repeats a request, and a member that asks again knows that
+    /// it does. All else that members say must bear it.
+    pub(crate) fn may_come_twice(&self) -> bool {
+        match &self.body {
+            Body::Question(Question::Call(bytes)) => Request::decode(bytes.clone())
+                .is_ok_and(|request| request.kind() != Kind::Propose),
+            Body::Question(Question::Snapshot(_) | Question::Hello(_)) | Body::Answer(_) => true,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Question(Question),

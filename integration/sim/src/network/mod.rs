@@ -90,14 +90,16 @@ impl Network {
     }
 
     /// When a message that is sent now arrives: never, once or twice.
-    pub(crate) fn fate(&mut self, from: NodeId, to: NodeId, now: Millis) -> Vec<Millis> {
+    pub(crate) fn fate(&mut self, letter: &Letter, now: Millis) -> Vec<Millis> {
+        let (from, to) = (letter.from, letter.to);
         let Some(link) = self.links.get(&(from, to)).copied() else {
             return Vec::new();
         };
         if link.cut || self.random.happens(link.loss) {
             return Vec::new();
         }
-        let copies = if self.random.happens(link.duplicates) {
+        let twice = self.random.happens(link.duplicates) && letter.may_come_twice();
+        let copies = if twice {
             2
         } else {
             1

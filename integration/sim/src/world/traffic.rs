@@ -69,7 +69,7 @@ impl World {
     }
 
     fn send(&mut self, letter: Letter) {
-        let arrivals = self.network.fate(letter.from, letter.to, self.now);
+        let arrivals = self.network.fate(&letter, self.now);
         if arrivals.is_empty() {
             self.trace.note(|| describe("is lost", &letter));
         }
