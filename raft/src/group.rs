@@ -137,8 +137,8 @@ impl Group for ControlGroup {
 
     fn is_conclusive(outcome: &ControlOutcome) -> bool {
         match outcome {
-            // Perhaps it was the first time that made the base old.
-            ControlOutcome::ConfigStale { .. } => false,
+            // Perhaps it was the first time that made the base old, or forgot the candidate.
+            ControlOutcome::ConfigStale { .. } | ControlOutcome::CandidateUnknown { .. } => false,
             ControlOutcome::ConfigSet { .. }
             | ControlOutcome::ConfigTooLarge { .. }
             | ControlOutcome::RoleTaken
@@ -147,6 +147,11 @@ impl Group for ControlGroup {
             | ControlOutcome::PortBlocksReleased
             | ControlOutcome::StateFormed
             | ControlOutcome::StateFormRefused { .. }
+            | ControlOutcome::CandidateKept { .. }
+            | ControlOutcome::CandidateKnown { .. }
+            | ControlOutcome::CandidatesFull { .. }
+            | ControlOutcome::CandidateDropped
+            | ControlOutcome::SurvivalRecorded
             | ControlOutcome::Nothing => true,
         }
     }
