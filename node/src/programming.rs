@@ -143,7 +143,7 @@ impl Programming {
         for committed in waiting {
             self.program(committed, tracer, resyncs).await?;
         }
-        let (confirmed, repairs) = repairs(confirmed);
+        let (confirmed, repairs): (Vec<_>, Vec<_>) = confirmed.into_iter().unzip();
         let mut found = Found::default();
         for difference in confirmed.iter().filter_map(Suspect::difference) {
             found.count(difference);
@@ -168,28 +168,23 @@ impl Programming {
     }
 }
 
-/// A suspect and what is agreed on about its session.
-type Confirmed = (Suspect, Option<Arc<SessionRecord>>);
-
 /// The suspects of which the cluster still says the same; what the processors say, they look at
 /// themselves.
-fn confirm(audit: &Audit, agreed: &ClusterState) -> Vec<Confirmed> {
-    let same = audit.suspects.iter().filter_map(|suspect| {
-        let record = agreed.session(suspect.id);
-        let rank = record.map(|record| record.rank());
-        (rank == suspect.agreed).then(|| (*suspect, record.cloned()))
-    });
-    same.take(audit.room).collect()
-}
-
-fn repairs(confirmed: Vec<Confirmed>) -> (Vec<Suspect>, Vec<Repair>) {
-    let repair = |(suspect, record): Confirmed| {
-        let repair = Repair {
-            id: suspect.id,
-            held: suspect.held,
-            agreed: record.as_deref().cloned(),
-        };
-        (suspect, repair)
-    };
-    confirmed.into_iter().map(repair).unzip()
+fn confirm(audit: &Audit, agreed: &ClusterState) -> Vec<(Suspect, Repair)> {
+    let same = audit
+        .suspects
+        .iter()
+        .filter(|suspect| agreed.living_rank(suspect.id) == suspect.agreed);
+    same.take(audit.room)
+        .map(|suspect| {
+            let repair = Repair {
+                id: suspect.id,
+                held: suspect.held,
+                agreed: agreed
+                    .session(suspect.id)
+                    .map(|record| SessionRecord::clone(record)),
+            };
+            (*suspect, repair)
+        })
+        .collect()
 }

@@ -143,10 +143,9 @@ impl StateGroup {
         const AT_A_TIME: usize = 16;
         let mut ranks = Vec::new();
         for some in shards.chunks(AT_A_TIME) {
-            self.hub.agreed().ask(|state| {
-                let records = state.sessions_in(some.iter().copied());
-                ranks.extend(records.map(|record| (record.id, record.rank())));
-            });
+            self.hub
+                .agreed()
+                .ask(|state| ranks.extend(state.ranks_in(some.iter().copied())));
         }
         ranks
     }

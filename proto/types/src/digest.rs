@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::SessionId;
+use crate::id::{Epoch, SessionId};
 use crate::session::SessionRecord;
 
 /// Into how many shards sessions are cut, in every table alike: at a million sessions, listing one is a
@@ -22,6 +22,30 @@ impl SessionId {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::try_from(mixed >> 54).unwrap_or_default()
     }
+
+    /// A number for one version of a session; see [`SessionRecord::fingerprint`].
+    pub fn fingerprint(self, (epoch, version): (Epoch, u32)) -> u64 {
+        if epoch == Epoch::NONE {
+            return 0;
+        }
+        let bytes = self.0.to_be_bytes();
+        let (high, low) = bytes.split_at(8);
+        let word = |half: &[u8]| {
+            half.iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        };
+        [word(high), word(low), epoch.0, u64::from(version)]
+            .into_iter()
+            .fold(0, |sum, word| mix(sum ^ word))
+    }
+}
+
+/// `SplitMix64`'s output function: each bit of the input reaches each bit of the output.
+const fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 /// How many sessions there are and the sum of their fingerprints. Sessions that were never offered to

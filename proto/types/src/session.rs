@@ -118,18 +118,7 @@ impl SessionRecord {
     /// A number for this version of the session: two tables whose fingerprints sum up alike hold the
     /// same. Zero for a session that was never offered to the cluster.
     pub fn fingerprint(&self) -> u64 {
-        if self.epoch == Epoch::NONE {
-            return 0;
-        }
-        let bytes = self.id.0.to_be_bytes();
-        let (high, low) = bytes.split_at(8);
-        let word = |half: &[u8]| {
-            half.iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte))
-        };
-        [word(high), word(low), self.epoch.0, u64::from(self.version)]
-            .into_iter()
-            .fold(0, |sum, word| mix(sum ^ word))
+        self.id.fingerprint(self.rank())
     }
 
     /// Rank among the words about this session; the higher one is true.
@@ -141,14 +130,6 @@ impl SessionRecord {
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.epoch, self.version) > (other.epoch, other.version)
     }
-}
-
-/// `SplitMix64`'s output function: each bit of the input reaches each bit of the output.
-const fn mix(word: u64) -> u64 {
-    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }
 
 /// What a session's owner tells the cluster.

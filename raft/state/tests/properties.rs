@@ -95,7 +95,9 @@ proptest! {
             prop_assert_eq!(state.total(), from_scratch.total());
         }
         for id in state.sessions().map(|record| record.id) {
-            prop_assert!(state.sessions_in([id.shard()]).any(|record| record.id == id));
+            let living = state.living_rank(id).map(|rank| (id, rank));
+            let listed = state.ranks_in([id.shard()]).find(|(found, _)| *found == id);
+            prop_assert!(living.is_some() && listed == living);
         }
     }
 

@@ -10,6 +10,7 @@
 use types::{Epoch, Instant, SessionId, SessionRecord, ShardSet};
 
 use super::install::Installed;
+use super::session::Session;
 use super::{Slot, Table};
 
 /// What the table holds of a session.
@@ -67,15 +68,10 @@ impl Table {
             let Some(session) = self.sessions.get(place) else {
                 continue;
             };
-            let record = session.record();
-            if record.epoch != Epoch::NONE
-                && shards.has(record.id)
-                && !self.changes.is_marked(place)
-            {
-                out.push(Held {
-                    id: record.id,
-                    rank: record.rank(),
-                });
+            let (id, rank) = (session.record().id, session.rank());
+            let told = rank.0 != Epoch::NONE && !self.changes.is_marked(place);
+            if told && shards.has(id) {
+                out.push(Held { id, rank });
             }
         }
         (until < places).then_some(until)
@@ -90,7 +86,7 @@ impl Table {
     ) -> Repaired {
         let place = self.find(repair.id);
         let session = place.and_then(|slot| self.get(slot));
-        let held = session.map(|session| session.record().rank());
+        let held = session.map(Session::rank);
         let waits = place.is_some_and(|Slot(place)| self.changes.is_marked(place));
         let agreed = repair.agreed.as_ref();
         if held != repair.held || waits || held == agreed.map(SessionRecord::rank) {
@@ -144,7 +140,7 @@ impl Table {
             (Some(slot), Some(record))
                 if self
                     .get(slot)
-                    .is_some_and(|session| session.record().rank() < record.rank()) =>
+                    .is_some_and(|session| session.rank() < record.rank()) =>
             {
                 taken(self.install_known(slot, record, now, gone))
             }

@@ -95,6 +95,11 @@ impl Session {
         &self.record
     }
 
+    /// Epoch and version of the last replication.
+    pub const fn rank(&self) -> (Epoch, u32) {
+        self.record.rank()
+    }
+
     /// The key with which packets of this direction arrive.
     #[inline]
     pub const fn key(&self, direction: Direction) -> &FlowKey {

@@ -97,12 +97,17 @@ impl ClusterState {
         self.sessions.total()
     }
 
-    /// The sessions of some shards ([`SessionId::shard`]).
-    pub fn sessions_in(
+    /// The living sessions of some shards ([`SessionId::shard`]) with their ranks.
+    pub fn ranks_in(
         &self,
         shards: impl IntoIterator<Item = usize>,
-    ) -> impl Iterator<Item = &Arc<SessionRecord>> {
-        self.sessions.in_shards(shards)
+    ) -> impl Iterator<Item = (SessionId, (Epoch, u32))> {
+        self.sessions.ranks_in(shards)
+    }
+
+    /// Rank of a session that lives.
+    pub fn living_rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
+        self.session(id).map(|record| record.rank())
     }
 
     /// Every neighbour, in an order that is the same on all nodes.

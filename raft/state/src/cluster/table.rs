@@ -201,20 +201,18 @@ impl Table {
         self.total
     }
 
-    /// The live sessions of some shards.
-    pub(super) fn in_shards(
+    /// The live sessions of some shards with their ranks.
+    pub(super) fn ranks_in(
         &self,
         shards: impl IntoIterator<Item = usize>,
-    ) -> impl Iterator<Item = &Arc<SessionRecord>> {
+    ) -> impl Iterator<Item = (SessionId, (Epoch, u32))> {
         let chosen = shards
             .into_iter()
             .filter_map(|place| self.shards.get(place));
         chosen
-            .flat_map(|shard| shard.entries.values())
-            .filter_map(|entry| match entry {
-                Entry::Live { record, .. } => Some(record),
-                Entry::Ended { .. } => None,
-            })
+            .flat_map(|shard| &shard.entries)
+            .filter(|(_, entry)| matches!(entry, Entry::Live { .. }))
+            .map(|(id, entry)| (*id, entry.rank()))
     }
 
     /// Computes what is not stored; `None` when these shards never were a table.
