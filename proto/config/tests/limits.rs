@@ -88,9 +88,14 @@ fn values_are_repeated_up_to_80_characters() {
 
 #[test]
 fn a_long_list_of_known_names_is_not_repeated_in_each_problem() {
-    let mut text = String::from("config authority service s access-policy stranger source stranger\n");
+    let mut text =
+        String::from("config authority service s access-policy stranger source stranger\n");
     for index in 0..500 {
-        writeln!(text, "config authority tenant tenant-number-{index} name tenant-number-{index}").unwrap();
+        writeln!(
+            text,
+            "config authority tenant tenant-number-{index} name tenant-number-{index}"
+        )
+        .unwrap();
     }
     let (_, problems) = examine(&text);
     let unknown = problems

@@ -248,14 +248,15 @@ impl Parser {
 
 /// What to type instead of a word that is not known in `block`.
 fn instead_of(word: &Word, block: &Block) -> String {
-    let near = nearest(&word.text, block.branch.words());
-    match (near, home_of(&word.text)) {
-        (Some(near), _) => format!("did you mean {near}?"),
-        (None, Some(home)) => format!("it belongs in {home}; is an exit missing or too many?"),
-        (None, None) => match block.branch.words().collect::<Vec<_>>().as_slice() {
-            [] => "nothing can stand here".to_owned(),
-            words => format!("known here: {}", words.join(", ")),
-        },
+    if let Some(near) = nearest(&word.text, block.branch.words()) {
+        return format!("did you mean {near}?");
+    }
+    if let Some(home) = home_of(&word.text) {
+        return format!("it belongs in {home}; is an exit missing or too many?");
+    }
+    match block.branch.words().collect::<Vec<_>>().as_slice() {
+        [] => "nothing can stand here".to_owned(),
+        words => format!("known here: {}", words.join(", ")),
     }
 }
 
