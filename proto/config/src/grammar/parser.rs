@@ -1,6 +1,9 @@
 //! Text to candidate. Every error is reported, not only the first: after a line that makes no
 //! sense, what is indented below it is skipped, and reading goes on.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::lexer::{self, Line};
 use crate::candidate::{Block, Candidate, Put, Word, path_of};
 use crate::findings::Findings;
@@ -278,11 +281,23 @@ fn display(path: &str) -> String {
 }
 
 /// The only branch that knows `word`, when there is just one.
-fn home_of(word: &str) -> Option<String> {
-    let mut homes = walk().filter_map(|place| match place.item {
-        Item::Branch(branch) => branch.item(word).map(|_| place.path),
-        Item::Leaf(_) => None,
-    });
-    let home = homes.next()?;
-    homes.next().is_none().then_some(home)
+fn home_of(word: &str) -> Option<&'static str> {
+    HOMES.get(word)?.as_deref()
 }
+
+/// Where each word of the schema is at home; `None` when in several branches.
+static HOMES: LazyLock<HashMap<&str, Option<String>>> = LazyLock::new(|| {
+    let mut homes = HashMap::new();
+    for place in walk() {
+        let Item::Branch(branch) = place.item else {
+            continue;
+        };
+        for item in branch.items {
+            homes
+                .entry(item.name())
+                .and_modify(|home| *home = None)
+                .or_insert_with(|| Some(place.path.clone()));
+        }
+    }
+    homes
+});
