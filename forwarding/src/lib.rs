@@ -16,6 +16,7 @@
 //! vanishes without a [`types::DropReason`], and any knowledge of VRRP or Raft. The gate says whether
 //! this node forwards, and one load of it a batch is all that a takeover takes.
 
+mod audit;
 mod device;
 mod driver;
 mod error;
@@ -46,6 +47,7 @@ pub mod shard;
 pub mod shared;
 pub mod steering;
 
+pub use audit::{Asked, RepairCounts, TableReport};
 pub use device::{Device, DeviceError, LinkState};
 pub use error::StartError;
 pub use event::Event;

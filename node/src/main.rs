@@ -8,17 +8,22 @@
 //! ```
 
 mod args;
+mod coverage;
+mod drift;
 mod film;
 mod health;
 mod lifetime;
+mod notice;
 mod operator;
 mod plan;
+mod programming;
 mod reconcile;
 mod replicate;
 mod running;
 mod site;
 mod takeover;
 mod threads;
+mod trace;
 mod wiring;
 mod witness;
 

@@ -1,57 +1,25 @@
 //! The second bridge: what the cluster agreed on → what this node does.
 //!
-//! Two tasks. [`sessions`] programs the session processors from the state group, so that the standby
-//! is hot. [`Follow`] follows the control group: configurations, epochs, port blocks.
+//! Two tasks. [`crate::programming`] programs the session processors from the state group, so that the
+//! standby is hot. [`Follow`] follows the control group: configurations, epochs, port blocks.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use raft::{Changes, Committed, Control};
+use raft::Control;
 use raft_state::ControlState;
 use runtime::Shutdown;
 use tokio::sync::watch;
-use types::{NodeId, SessionChange, SessionRecord};
+use types::NodeId;
 
 use crate::plan::forwarding::Process;
 use crate::running::{self, Running};
 use crate::{plan, site::Site};
 
-/// Programs committed sessions and neighbours until the group or the data plane ends.
-pub(crate) async fn sessions(
-    mut changes: Changes,
-    data_plane: forwarding::Handle,
-    mut shutdown: Shutdown,
-) {
-    while let Some(committed) = changes.next().await {
-        let (sessions, neighbors) = match committed {
-            Committed::Snapshot(state) => {
-                let put = |record: &Arc<SessionRecord>| SessionChange::Put(record.as_ref().clone());
-                (
-                    state.sessions().map(put).collect(),
-                    state.neighbors().collect(),
-                )
-            }
-            // Our own changes go the same way: the table learns from them that they are agreed on.
-            Committed::Batch {
-                sessions,
-                neighbors,
-                ..
-            } => (sessions, neighbors),
-        };
-        if !neighbors.is_empty() && data_plane.learn(neighbors).await.is_err() {
-            return;
-        }
-        if data_plane.install(sessions).await.is_err() {
-            return;
-        }
-    }
-    outlive("state", &mut shutdown).await;
-}
-
 /// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,
 /// and readiness says why it is not ready.
-async fn outlive(group: &str, shutdown: &mut Shutdown) {
+pub(crate) async fn outlive(group: &str, shutdown: &mut Shutdown) {
     if !shutdown.is_requested() {
         tracing::error!(
             group,

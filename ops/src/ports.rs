@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
+    InterfacesReply, NeighborsReply, ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
 
 use crate::view::SessionFilter;
@@ -35,6 +35,10 @@ pub trait Node: Send + Sync + 'static {
     fn header(&self) -> Header;
     /// Role, readiness, HA links, past takeovers.
     fn ha(&self) -> Answer<'_, HaReply>;
+    /// Equality of the session tables, and repairs.
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply>;
+    /// HA links.
+    fn ha_links(&self) -> Answer<'_, HaLinksReply>;
     /// VRRP virtual routers.
     fn vrrp(&self) -> Answer<'_, VrrpReply>;
     /// Network interfaces.

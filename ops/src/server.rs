@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use proto::ops::operator_server::{Operator, OperatorServer};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, ShowClusterRequest, ShowConfigRequest, ShowDropsRequest,
-    ShowFibRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
-    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest, VersionReply,
-    VrrpReply,
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
+    InterfacesReply, NeighborsReply, ProcessorsReply, SessionsReply, ShowClusterRequest,
+    ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaDriftRequest, ShowHaLinksRequest,
+    ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest, ShowProcessorsRequest,
+    ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest, VersionReply, VrrpReply,
 };
 use runtime::Subsystem;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -76,6 +76,20 @@ impl Api {
 impl Operator for Api {
     async fn show_ha(&self, _: Request<ShowHaRequest>) -> Result<Response<HaReply>, Status> {
         self.answer(self.node.ha()).await
+    }
+
+    async fn show_ha_drift(
+        &self,
+        _: Request<ShowHaDriftRequest>,
+    ) -> Result<Response<HaDriftReply>, Status> {
+        self.answer(self.node.ha_drift()).await
+    }
+
+    async fn show_ha_links(
+        &self,
+        _: Request<ShowHaLinksRequest>,
+    ) -> Result<Response<HaLinksReply>, Status> {
+        self.answer(self.node.ha_links()).await
     }
 
     async fn show_vrrp(&self, _: Request<ShowVrrpRequest>) -> Result<Response<VrrpReply>, Status> {
@@ -177,6 +191,8 @@ stamped!(
     ConfigReply,
     DropsReply,
     FibReply,
+    HaDriftReply,
+    HaLinksReply,
     HaReply,
     InterfacesReply,
     NeighborsReply,

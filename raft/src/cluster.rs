@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
 use tokio::sync::watch;
-use types::{NeighborRecord, SessionChange};
+use types::{Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest};
 
 use crate::changes::{Changes, Hub};
 use crate::error::{ProposeError, PublishRefused};
@@ -90,6 +91,48 @@ impl StateGroup {
     /// How many changes were refused since the start.
     pub fn refused(&self) -> u64 {
         self.pending.refused()
+    }
+
+    /// How many changes of an earlier generation of the group wait to be told to this one.
+    pub fn backlog(&self) -> usize {
+        self.pending.backlog()
+    }
+
+    /// How many changes may wait to be agreed on.
+    pub fn capacity(&self) -> usize {
+        self.local.limits.pending
+    }
+
+    /// What the agreed sessions sum up to; kept up to date with every change, so asking is cheap.
+    pub fn total(&self) -> ShardDigest {
+        self.hub.agreed().ask(ClusterState::total)
+    }
+
+    /// Identity and rank of the agreed sessions of some shards ([`types::SessionId::shard`]), a few
+    /// shards at a time, so that applying goes on in between: no picture of one moment.
+    pub fn ranks_in(&self, shards: &[usize]) -> Vec<(SessionId, (Epoch, u32))> {
+        /// Some ten thousand sessions at a million of them: less than a millisecond.
+        const AT_A_TIME: usize = 16;
+        let mut ranks = Vec::new();
+        for some in shards.chunks(AT_A_TIME) {
+            self.hub.agreed().ask(|state| {
+                let records = state.sessions_in(some.iter().copied());
+                ranks.extend(records.map(|record| (record.id, record.rank())));
+            });
+        }
+        ranks
+    }
+
+    /// Tells the other node something about this one, beside agreement: the newest only, some tenths of
+    /// a second later. At most some ten kilobytes, once a second.
+    pub fn post(&self, notice: Vec<u8>) {
+        self.local.notices.post(notice.into());
+    }
+
+    /// What `node` posted last, and when it came.
+    pub fn notice(&self, node: NodeId) -> Option<(Bytes, Instant)> {
+        let (notice, at) = self.local.notices.of(node)?;
+        Some((notice.content, at))
     }
 
     /// Everything that is agreed on, in order, beginning with all there is.

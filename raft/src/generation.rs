@@ -277,6 +277,8 @@ mod tests {
 
     fn says(node: u32, generation: u64, healthy: bool, voter: bool) -> HelloReply {
         HelloReply {
+            notice_number: 0,
+            notice: bytes::Bytes::new(),
             cluster_id: "lab".to_owned(),
             node,
             control_formed: true,

@@ -10,6 +10,7 @@ use types::{Instant, NodeId};
 
 use crate::error::StartError;
 use crate::group::GroupName;
+use crate::notice::Notices;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 use crate::probe::{GroupProbe, Probe};
 
@@ -27,6 +28,7 @@ pub(crate) struct Local {
     pub(crate) observed_by: Option<Arc<dyn Probe>>,
     /// When each member was last heard, in nanoseconds of the node's clock; 0 for never.
     heard: Vec<(NodeId, AtomicU64)>,
+    pub(crate) notices: Notices,
 }
 
 impl Local {
@@ -57,6 +59,7 @@ impl Local {
                 .iter()
                 .map(|member| (member.id, AtomicU64::new(0)))
                 .collect(),
+            notices: Notices::new(members.iter().map(|member| member.id)),
             members,
             timing: plan.timing,
             limits: plan.limits,

@@ -129,6 +129,11 @@ impl Pending {
         self.queue.lock().len()
     }
 
+    /// How many changes of an earlier generation wait.
+    pub(crate) fn backlog(&self) -> usize {
+        self.queue.lock().backlog.len()
+    }
+
     /// How many changes were refused since the start.
     pub(crate) fn refused(&self) -> u64 {
         self.queue.lock().refused

@@ -11,13 +11,14 @@
 //!                                               changes: places to be replicated, removals
 //! ```
 
+mod audit;
 mod changes;
 mod graves;
 mod install;
 mod session;
 
 use types::{
-    Direction, DropReason, Epoch, FlowKey, Hop, Instant, NodeId, SessionId, SessionRecord,
+    Digest, Direction, DropReason, Epoch, FlowKey, Hop, Instant, NodeId, SessionId, SessionRecord,
 };
 
 use crate::expiry::Wheel;
@@ -25,6 +26,7 @@ use crate::index::Index;
 use crate::slab::Slab;
 use crate::tcp_state::{self, Segment};
 
+pub use audit::{Held, Repair, Repaired};
 pub use install::Installed;
 pub use session::{NewSession, Session};
 
@@ -81,7 +83,7 @@ pub struct Table {
     active: bool,
     /// The epoch that changes have been stamped with since the takeover.
     epoch: Option<Epoch>,
-    digest: u64,
+    digest: Digest,
 }
 
 impl Table {
@@ -101,7 +103,7 @@ impl Table {
             adopted_at: Instant::START,
             active: false,
             epoch: None,
-            digest: 0,
+            digest: Digest::default(),
         }
     }
 
@@ -262,9 +264,9 @@ impl Table {
     }
 
     /// Equal on two nodes that hold the same replicated sessions in the same versions. Sessions that were
-    /// never replicated do not count.
-    pub const fn digest(&self) -> u64 {
-        self.digest
+    /// never replicated do not count. Kept up to date with every change.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     fn insert(&mut self, session: Session, now: Instant) -> Slot {
@@ -275,7 +277,7 @@ impl Table {
         );
         let id = self.hash_id(record.id);
         let deadline = now + session.idle_timeout();
-        self.digest = self.digest.wrapping_add(session.fingerprint());
+        self.digest.add(record.id, session.fingerprint());
         let place = self.sessions.insert(session);
         self.keys.insert(forward, pack(place, Direction::Forward));
         self.keys.insert(reverse, pack(place, Direction::Reverse));
@@ -287,8 +289,9 @@ impl Table {
     /// Takes a session out of everything, without telling the cluster.
     fn take_out(&mut self, place: u32) -> Option<SessionRecord> {
         let session = self.sessions.remove(place)?;
-        self.digest = self.digest.wrapping_sub(session.fingerprint());
+        let fingerprint = session.fingerprint();
         let record = session.into_record();
+        self.digest.remove(record.id, fingerprint);
         let (forward, reverse) = (
             self.hash_key(&record.forward),
             self.hash_key(&record.reverse),

@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use session::policy::Timeouts;
 use session::{Hit, Installed, NewSession, Segment, SessionIds, Stamp, Table};
 use types::{
-    Direction, DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId, Protocol,
-    SessionChange, SessionId, SessionRecord,
+    Digest, Direction, DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId,
+    Protocol, SessionChange, SessionId, SessionRecord,
 };
 
 const LIMIT: usize = 12;
@@ -265,6 +265,11 @@ impl World {
     fn check(&self) -> Result<(), TestCaseError> {
         let table = &self.active.table;
         prop_assert_eq!(table.len(), self.model.len());
+        for table in [table, &self.standby.table] {
+            let from_scratch: Digest = table.iter().map(|(_, session)| session.record()).collect();
+            prop_assert_eq!(table.digest(), &from_scratch);
+            prop_assert_eq!(table.digest().total(), from_scratch.total());
+        }
         for (host, tcp) in (0..16).flat_map(|host| [(host, false), (host, true)]) {
             let expected = self.model.get(&(host, tcp)).map(|(id, _)| *id);
             for (key, direction) in [

@@ -3,22 +3,26 @@
 //! It only looks. Every answer is made from snapshots, so that no question can hold up the node.
 
 mod cluster;
+mod drift;
 mod ha;
 mod interfaces;
+mod links;
 mod vrrp;
 
 use ::ha::Timeline;
 use ops::ports::Answer;
 use ops::{Header, SessionFilter};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    Processor, ProcessorsReply, Route, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
+    InterfacesReply, NeighborsReply, Processor, ProcessorsReply, Route, SessionsReply,
+    VersionReply, VrrpReply,
 };
 use raft::Cluster;
 use runtime::Clock;
 use tokio::sync::watch;
 use types::Giid;
 
+use crate::drift::DriftStatus;
 use crate::health::Verdict;
 use crate::running::Running;
 use crate::site::Site;
@@ -33,6 +37,7 @@ pub(crate) struct Desk {
     pub(crate) redundancy: Option<::vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
     pub(crate) verdict: watch::Receiver<Verdict>,
+    pub(crate) drift: watch::Receiver<DriftStatus>,
     pub(crate) films: watch::Receiver<Timeline>,
     pub(crate) utilization: watch::Receiver<Utilization>,
 }
@@ -132,6 +137,14 @@ impl ops::Node for Desk {
 
     fn ha(&self) -> Answer<'_, HaReply> {
         Box::pin(async { Ok(self.answer_ha()) })
+    }
+
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply> {
+        Box::pin(async { Ok(self.answer_drift()) })
+    }
+
+    fn ha_links(&self) -> Answer<'_, HaLinksReply> {
+        Box::pin(async { Ok(self.answer_links()) })
     }
 
     fn vrrp(&self) -> Answer<'_, VrrpReply> {

@@ -22,13 +22,15 @@ Examples:
   tandem show cluster --json --socket /run/tandem/a.sock
   tandem show vrrp --watch 1")]
 pub enum ShowCommand {
-    /// Role, readiness and its reasons, HA links, past takeovers with the time of each phase.
+    /// The verdict on the pair and its reasons, roles, HA links, past takeovers.
     #[command(after_help = "\
 Examples:
-  tandem show ha                   is the standby ready, and if not, why?
-  tandem show ha --json | jq .ready
-  tandem show ha --watch 1         follow a switchover")]
-    Ha(ShowOptions),
+  tandem show ha                   is the site protected, and if not, why?
+  tandem show ha --json | jq .verdict
+  tandem show ha --watch 1         follow a switchover
+  tandem show ha drift             do both nodes hold the same sessions?
+  tandem show ha links             what is lost on which HA link?")]
+    Ha(HaArgs),
     /// VRRP virtual routers: state, priority, advertisements.
     #[command(after_help = "\
 Examples:
@@ -99,8 +101,8 @@ impl ShowCommand {
     /// What all views have in common.
     pub(crate) const fn options(&self) -> &ShowOptions {
         match self {
-            Self::Ha(options)
-            | Self::Vrrp(options)
+            Self::Ha(args) => args.options(),
+            Self::Vrrp(options)
             | Self::Interfaces(options)
             | Self::Cluster(options)
             | Self::Fib(options)
@@ -129,6 +131,44 @@ pub struct ShowOptions {
     /// Ask again every so many seconds, until interrupted.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub watch: Option<u32>,
+}
+
+/// `tandem show ha`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HaArgs {
+    /// One part of it in full.
+    #[command(subcommand)]
+    pub view: Option<HaView>,
+    /// What all views have in common.
+    #[command(flatten)]
+    pub options: ShowOptions,
+}
+
+impl HaArgs {
+    const fn options(&self) -> &ShowOptions {
+        match &self.view {
+            None => &self.options,
+            Some(HaView::Drift(options) | HaView::Links(options)) => options,
+        }
+    }
+}
+
+/// Parts of `tandem show ha` in full.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HaView {
+    /// Whether the session tables are equal shard by shard, how late changes are, what was mended.
+    #[command(after_help = "\
+Examples:
+  tandem show ha drift
+  tandem show ha drift --json | jq '.comparisons[] | {by, tables, different}'")]
+    Drift(ShowOptions),
+    /// HA links: state, round trip, loss, heartbeats.
+    #[command(after_help = "\
+Examples:
+  tandem show ha links
+  tandem show ha links --watch 1")]
+    Links(ShowOptions),
 }
 
 /// `tandem show sessions`.

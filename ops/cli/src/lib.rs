@@ -17,7 +17,9 @@ mod stopwatch;
 mod validate;
 mod view;
 
-pub use args::{DropsArgs, Rows, SessionsArgs, ShowCommand, ShowOptions, ValidateArgs};
+pub use args::{
+    DropsArgs, HaArgs, HaView, Rows, SessionsArgs, ShowCommand, ShowOptions, ValidateArgs,
+};
 pub use failure::{EXIT_COMMAND, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure};
 pub use show::{Page, run_show, show};
 pub use validate::{Verdict, run_validate, validate};

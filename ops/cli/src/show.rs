@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use proto::ops::{
-    ShowClusterRequest, ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaRequest,
-    ShowInterfacesRequest, ShowNeighborsRequest, ShowProcessorsRequest, ShowSessionsRequest,
-    ShowVersionRequest, ShowVrrpRequest,
+    ShowClusterRequest, ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaDriftRequest,
+    ShowHaLinksRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
+    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest,
 };
 
-use crate::args::{SessionsArgs, ShowCommand};
+use crate::args::{HaView, SessionsArgs, ShowCommand};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::stopwatch::Stopwatch;
@@ -55,7 +55,11 @@ pub async fn show(command: &ShowCommand) -> Result<Page, Failure> {
         }};
     }
     match command {
-        ShowCommand::Ha(_) => ask!(show_ha, ShowHaRequest {}),
+        ShowCommand::Ha(args) => match &args.view {
+            None => ask!(show_ha, ShowHaRequest {}),
+            Some(HaView::Drift(_)) => ask!(show_ha_drift, ShowHaDriftRequest {}),
+            Some(HaView::Links(_)) => ask!(show_ha_links, ShowHaLinksRequest {}),
+        },
         ShowCommand::Vrrp(_) => ask!(show_vrrp, ShowVrrpRequest {}),
         ShowCommand::Interfaces(_) => ask!(show_interfaces, ShowInterfacesRequest {}),
         ShowCommand::Sessions(args) => ask!(show_sessions, sessions_request(args)),

@@ -5,6 +5,8 @@ mod config;
 mod drops;
 mod fib;
 mod ha;
+mod ha_drift;
+mod ha_links;
 mod interfaces;
 mod neighbors;
 mod processors;
@@ -13,8 +15,8 @@ mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
+    InterfacesReply, NeighborsReply, ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -79,6 +81,8 @@ stamped!(
     ConfigReply,
     DropsReply,
     FibReply,
+    HaDriftReply,
+    HaLinksReply,
     HaReply,
     InterfacesReply,
     NeighborsReply,

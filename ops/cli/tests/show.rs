@@ -20,8 +20,10 @@ use sample::{NOW_MS, Sample};
 use serde_json::Value;
 use tokio::net::UnixListener;
 
-const VIEWS: [&str; 11] = [
+const VIEWS: [&str; 13] = [
     "ha",
+    "ha drift",
+    "ha links",
     "vrrp",
     "interfaces",
     "sessions",
@@ -44,6 +46,16 @@ macro_rules! page {
 #[tokio::test]
 async fn ha_shows_the_verdict_the_reasons_the_links_and_the_film() {
     assert_page("ha", page!("ha")).await;
+}
+
+#[tokio::test]
+async fn ha_drift_shows_equality_lateness_and_repairs() {
+    assert_page("ha drift", page!("ha_drift")).await;
+}
+
+#[tokio::test]
+async fn ha_links_show_a_line_for_each_link() {
+    assert_page("ha links", page!("ha_links")).await;
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 
 use ops::{Answer, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, Failover, FibReply, HaLink, HaPeer, HaReply, Interface,
-    InterfacesReply, Leaders, NeighborsReply, Processor, ProcessorsReply, RaftGroup, RaftMember,
-    Route, SessionsReply, VersionReply, VirtualRouter, VrrpReply,
+    ClusterReply, ConfigReply, DriftRepairs, DropsReply, FailedCheck, Failover, FibReply,
+    HaDriftReply, HaLink, HaLinkDetail, HaLinksReply, HaPeer, HaReply, Interface, InterfacesReply,
+    Leaders, NeighborsReply, Processor, ProcessorsReply, RaftGroup, RaftMember,
+    ReplicationDirection, Route, SessionsReply, TableComparison, VersionReply, VirtualRouter,
+    VrrpReply,
 };
 use types::{
     DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId,
@@ -44,6 +46,32 @@ impl Node for Sample {
 
     fn ha(&self) -> Answer<'_, HaReply> {
         Box::pin(async { Ok(ha()) })
+    }
+
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply> {
+        Box::pin(async { Ok(drift()) })
+    }
+
+    fn ha_links(&self) -> Answer<'_, HaLinksReply> {
+        let links = vec![HaLinkDetail {
+            name: "ha0".to_owned(),
+            local: "198.18.0.2:7300".to_owned(),
+            remote: "198.18.0.1:7300".to_owned(),
+            state: "one-way".to_owned(),
+            rtt_us: Some(112),
+            loss_percent: 1.25,
+            sent: 9100,
+            send_errors: 2,
+            heard: 8900,
+            lost: 113,
+            undecoded: 4,
+        }];
+        Box::pin(async {
+            Ok(HaLinksReply {
+                links,
+                ..HaLinksReply::default()
+            })
+        })
     }
 
     fn vrrp(&self) -> Answer<'_, VrrpReply> {
@@ -233,7 +261,61 @@ fn ha() -> HaReply {
             first_packet_unix_ns: None,
             sessions: 200,
         }],
+        verdict: "unprotected".to_owned(),
+        checks: vec![FailedCheck {
+            name: "peer".to_owned(),
+            verdict: "unprotected".to_owned(),
+            found: "node a is silent on every HA link".to_owned(),
+            next_step: "see whether node a runs, then the HA links".to_owned(),
+        }],
         ..HaReply::default()
+    }
+}
+
+fn drift() -> HaDriftReply {
+    let comparison =
+        |by: &str, tables: &str, sessions_differing, verified_unix_ms| TableComparison {
+            by: by.to_owned(),
+            tables: tables.to_owned(),
+            shards: 1024,
+            equal: 1021,
+            moving: 2,
+            different: 1,
+            sessions_differing,
+            verified_unix_ms,
+        };
+    let direction = |node: &str, way: &str, lag_ms| ReplicationDirection {
+        node: node.to_owned(),
+        way: way.to_owned(),
+        lag_ms,
+        lag_p99_ms: 12,
+        lag_worst_ms: 1_840,
+        pending: 7,
+        refused: 3,
+        resyncs: 1,
+    };
+    HaDriftReply {
+        comparisons: vec![
+            comparison("b", "programmed with agreed", Some(2), Some(NOW_MS - 4_000)),
+            comparison("b", "programmed on a with agreed here", None, None),
+        ],
+        directions: vec![
+            direction("b", "to-cluster", 6),
+            direction("b", "from-cluster", 1),
+        ],
+        repairs: vec![DriftRepairs {
+            node: "b".to_owned(),
+            missing: 1,
+            older: 2,
+            newer: 3,
+            unknown: 4,
+            installed: 5,
+            removed: 6,
+            told_again: 7,
+            ended_again: 8,
+            full: 9,
+        }],
+        ..HaDriftReply::default()
     }
 }
 
@@ -305,6 +387,7 @@ fn session(id: u128, port: u16) -> SessionRecord {
         tenant: Some(Name::from("staff")),
         tcp: Some(TcpState::Established),
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 1_900_000,
         opened_unix_ms: NOW_MS - 90_061_000,
     }

@@ -40,6 +40,8 @@ pub struct Bootstrap {
     pub security: Security,
     /// How packets are sent and received.
     pub port: PortChoice,
+    /// Session changes that may wait to be agreed on; `None` for the product's own bound.
+    pub replication_queue: Option<u32>,
 }
 
 impl Bootstrap {

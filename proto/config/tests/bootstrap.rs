@@ -376,3 +376,17 @@ fn members_and_nodes_of_the_tree_are_the_same_machines() {
         ]
     );
 }
+
+#[test]
+fn a_replication_queue_has_bounds_and_is_a_node_s() {
+    let queue = |value: &str| with("port =", &format!("replication-queue = {value}\nport ="));
+    assert_eq!(good(SAMPLE).replication_queue, None);
+    assert_eq!(good(&queue("100")).replication_queue, Some(100));
+    for (value, reason) in [
+        ("99", "outside 100–10000000"),
+        ("10000001", "outside 100–10000000"),
+        ("\"many\"", "not a whole number"),
+    ] {
+        fails(&queue(value), &[("replication-queue", reason)]);
+    }
+}

@@ -11,6 +11,8 @@ use super::client::Clients;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
+use crate::notice::Notice;
+use crate::plan::MemberKind;
 use crate::seat::Running;
 
 /// Between two signs of life, and for an answer to one.
@@ -113,13 +115,26 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
+            notice_seen: between_nodes(local, node).then(|| local.notices.seen(node)),
         };
         let answer = peers.hello(node, question, patience).await.ok()?;
         local.heard(node);
+        if answer.notice_number != 0 {
+            let notice = Notice {
+                number: answer.notice_number,
+                content: answer.notice.clone(),
+            };
+            local.notices.heard(node, notice, local.clock.now());
+        }
         Some(answer)
     });
     let answers = futures::future::join_all(questions).await;
     answers.into_iter().flatten().collect()
+}
+
+/// Whether this member and `other` both forward: only they have something to tell each other.
+fn between_nodes(local: &Local, other: types::NodeId) -> bool {
+    [local.me.kind, local.kind_of(other)] == [MemberKind::Node; 2]
 }
 
 /// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection

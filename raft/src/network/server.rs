@@ -99,6 +99,9 @@ impl Server {
         }
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
+        let seen = question.notice_seen;
+        let notice = seen.and_then(|seen| self.local.notices.unseen(seen));
+        let notice = notice.unwrap_or_default();
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
@@ -106,6 +109,8 @@ impl Server {
             generation: state.as_ref().map_or(0, |running| running.generation),
             state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
             state_voter: state.is_some_and(|running| running.is_voter()),
+            notice_number: notice.number,
+            notice: notice.content,
         })
     }
 

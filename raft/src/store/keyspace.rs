@@ -107,9 +107,19 @@ impl Change {
     }
 }
 
+/// What a store finds on its disk, and what it wants to find there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Headroom {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes below which even the smallest write is refused.
+    pub needed: u64,
+}
+
 /// A key-value store that one thread owns.
 pub trait KvStore: Send + 'static {
-    /// Makes all `changes` or none. They need not be on the disk yet.
+    /// Makes all `changes` or none. They need not be on the disk yet. After [`StoreError::NoSpace`]
+    /// nothing has changed, and the same may be tried again; after any other error the store is useless.
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
     /// How long a disk takes before everything is on it. A real one makes [`KvStore::sync`] wait, so
     /// that only a simulated one has something to say here.
@@ -124,4 +134,17 @@ pub trait KvStore: Send + 'static {
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// An error that blames the content.
     fn damaged(&self, reason: String) -> StoreError;
+    /// How much room there is. A store without a disk has enough.
+    fn headroom(&self) -> Result<Headroom, StoreError> {
+        Ok(Headroom {
+            free: u64::MAX,
+            needed: 0,
+        })
+    }
+    /// Gives back what deleted values still take up, if it has become too much. Returns whether it did.
+    /// Everything waits meanwhile, and everything written before is on the disk afterwards. After an
+    /// error a store goes on as before, unless it says at the next write that it failed.
+    fn rebuild_if_wasteful(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }

@@ -45,6 +45,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     let configuration = part::path(&mut root, file, "configuration");
     let api_socket = part::path(&mut root, file, "api-socket");
     let port: Option<PortChoice> = part::choice(&mut root, file, "port");
+    let replication_queue = part::replication_queue(&mut root, file);
     let security = part::security(&mut root, file);
     let tables = root.tables(file, "member");
     let members: Vec<_> = tables
@@ -74,6 +75,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         ha_links: links.into_iter().map(|link| link.value).collect(),
         security: security?,
         port: port.unwrap_or_default(),
+        replication_queue,
     })
 }
 
@@ -202,6 +204,7 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
         ("heartbeat-key-file", paired),
         ("configuration", is_node),
         ("port", is_node),
+        ("replication-queue", is_node),
     ] {
         if root.has(key) && !useful {
             let fault = Fault::new(

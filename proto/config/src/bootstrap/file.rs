@@ -198,6 +198,26 @@ impl<'a> Table<'a> {
         Some(Given { value, path, at })
     }
 
+    /// A whole number.
+    pub(super) fn integer(&mut self, file: &mut File<'_>, key: &'static str) -> Option<Given<i64>> {
+        let value = self.value(key)?;
+        let path = self.path_of(key);
+        let at = file.position(value.span().start);
+        let integer = value.get_ref().as_integer();
+        let value =
+            integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let Some(value) = value else {
+            file.report(
+                Some(at),
+                &path,
+                None,
+                Fault::new("it is not a whole number", "write digits without quotes"),
+            );
+            return None;
+        };
+        Some(Given { value, path, at })
+    }
+
     pub(super) fn texts(&mut self, file: &mut File<'_>, key: &'static str) -> Vec<Given<&'a str>> {
         let Some(value) = self.value(key) else {
             return Vec::new();

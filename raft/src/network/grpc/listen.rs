@@ -1,16 +1,21 @@
 //! Sockets on which other members reach this one.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use proto::raft::peering_server::PeeringServer;
 use runtime::Shutdown;
-use tokio_stream::wrappers::TcpListenerStream;
 
+use super::door::Door;
 use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
 use super::service::Service;
 use super::tls::Tls;
 use crate::error::StartError;
+
+/// A connection whose other end answers no ping for that long is given up.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Serves on all `listeners` until the end.
 pub(crate) async fn serve(
@@ -19,13 +24,13 @@ pub(crate) async fn serve(
     tls: Option<Tls>,
     mut shutdown: Shutdown,
 ) {
-    let incoming = futures::stream::select_all(listeners.into_iter().map(TcpListenerStream::new))
-        .filter_map(|accepted| async {
-            // A connection that died in the queue is its owner's loss alone.
-            let stream = accepted.ok()?;
-            stream.set_nodelay(true).ok()?;
-            Some(Ok::<_, std::io::Error>(stream))
-        });
+    let members = service.server.local.members.iter();
+    let addresses = members.flat_map(|member| &member.addresses);
+    let door = Door::new(addresses.map(SocketAddr::ip).collect());
+    let watched = listeners
+        .into_iter()
+        .map(|listener| Arc::clone(&door).watch(listener).boxed());
+    let incoming = futures::stream::select_all(watched);
     let mut builder = tonic::transport::Server::builder();
     if let Some(tls) = tls {
         match builder.tls_config(tls.for_server()) {
@@ -43,6 +48,8 @@ pub(crate) async fn serve(
     let serving = builder
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(service)
         .serve_with_incoming(incoming);
     // At the end connections are cut: a member that waits for its peers to hang up never ends.

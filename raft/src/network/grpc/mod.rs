@@ -1,5 +1,6 @@
 //! The messages by gRPC: connections with failover on one side, a service on the other.
 
+mod door;
 mod listen;
 mod peer;
 mod service;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use types::{
-    Epoch, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionId, SessionRecord,
+    Digest, Epoch, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionId, SessionRecord,
+    ShardDigest,
 };
 
 use super::command::{Batch, Incarnation, StateCommand, StateOutcome};
@@ -84,6 +85,24 @@ impl ClusterState {
     /// How many sessions there are.
     pub const fn session_count(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// What the sessions sum up to, shard by shard; kept up to date with every change.
+    pub fn digest(&self) -> Digest {
+        self.sessions.digest()
+    }
+
+    /// [`ClusterState::digest`] in one figure.
+    pub const fn total(&self) -> ShardDigest {
+        self.sessions.total()
+    }
+
+    /// The sessions of some shards ([`SessionId::shard`]).
+    pub fn sessions_in(
+        &self,
+        shards: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = &Arc<SessionRecord>> {
+        self.sessions.in_shards(shards)
     }
 
     /// Every neighbour, in an order that is the same on all nodes.

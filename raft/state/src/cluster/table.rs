@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use types::{Epoch, SessionChange, SessionId, SessionRecord};
+use types::{
+    DIGEST_SHARDS as SHARDS, Digest, Epoch, SessionChange, SessionId, SessionRecord, ShardDigest,
+};
 
 use crate::checksum::Checksum;
 
-/// Enough that copying one after a snapshot takes microseconds at a million sessions.
-const SHARDS: usize = 1024;
 /// With all shards 65 536: two thirds of a second at 100 000 ended sessions a second.
 const TOMBSTONES: usize = 64;
 
@@ -28,6 +28,9 @@ pub(super) struct Table {
     /// Derived from the shards.
     #[serde(skip)]
     live: usize,
+    /// Derived from the shards: their digests in one.
+    #[serde(skip)]
+    total: ShardDigest,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ struct Shard {
     entries: BTreeMap<SessionId, Entry>,
     /// Ids of the tombstones, oldest first.
     ended: VecDeque<SessionId>,
+    /// Derived from the live entries.
+    #[serde(skip)]
+    digest: ShardDigest,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -59,6 +65,13 @@ impl Entry {
         }
     }
 
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Live { record, .. } => record.fingerprint(),
+            Self::Ended { .. } => 0,
+        }
+    }
+
     fn hash(&self) -> Option<Checksum> {
         match self {
             Self::Live { hash, .. } => Some(*hash),
@@ -74,6 +87,7 @@ impl Default for Table {
             shards: vec![Arc::default(); SHARDS],
             sum: Checksum::default(),
             live: 0,
+            total: ShardDigest::default(),
         }
     }
 }
@@ -82,7 +96,7 @@ impl Table {
     /// Takes `change` over unless a newer one of the same session is known; says whether it did.
     pub(super) fn merge(&mut self, change: &SessionChange) -> bool {
         let id = change.id();
-        let Some(shard) = self.shards.get_mut(shard_of(id)) else {
+        let Some(shard) = self.shards.get_mut(id.shard()) else {
             return false;
         };
         // Looking before writing: a shard that does not change must not be copied.
@@ -111,7 +125,13 @@ impl Table {
             },
         };
         let ends = matches!(entry, Entry::Ended { .. });
+        let fingerprint = entry.fingerprint();
         let replaced = shard.entries.insert(id, entry);
+        let outdated = replaced.as_ref().map_or(0, Entry::fingerprint);
+        for digest in [&mut shard.digest, &mut self.total] {
+            digest.remove(outdated);
+            digest.add(fingerprint);
+        }
         if let Some(hash) = replaced.as_ref().and_then(Entry::hash) {
             *sum -= hash;
             *live -= 1;
@@ -126,7 +146,7 @@ impl Table {
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Arc<SessionRecord>> {
-        match self.shards.get(shard_of(id))?.entries.get(&id)? {
+        match self.shards.get(id.shard())?.entries.get(&id)? {
             Entry::Live { record, .. } => Some(record),
             Entry::Ended { .. } => None,
         }
@@ -160,7 +180,7 @@ impl Table {
 
     /// Rank of what is known of a session, living or ended.
     pub(super) fn rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
-        Some(self.shards.get(shard_of(id))?.entries.get(&id)?.rank())
+        Some(self.shards.get(id.shard())?.entries.get(&id)?.rank())
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -171,6 +191,32 @@ impl Table {
         self.sum
     }
 
+    /// What the live sessions sum up to, shard by shard.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::from_shards(self.shards.iter().map(|shard| shard.digest))
+    }
+
+    /// The same in one.
+    pub(super) const fn total(&self) -> ShardDigest {
+        self.total
+    }
+
+    /// The live sessions of some shards.
+    pub(super) fn in_shards(
+        &self,
+        shards: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = &Arc<SessionRecord>> {
+        let chosen = shards
+            .into_iter()
+            .filter_map(|place| self.shards.get(place));
+        chosen
+            .flat_map(|shard| shard.entries.values())
+            .filter_map(|entry| match entry {
+                Entry::Live { record, .. } => Some(record),
+                Entry::Ended { .. } => None,
+            })
+    }
+
     /// Computes what is not stored; `None` when these shards never were a table.
     pub(super) fn completed(mut self) -> Option<Self> {
         if self.shards.len() != SHARDS {
@@ -179,15 +225,17 @@ impl Table {
         for (place, shard) in self.shards.iter_mut().enumerate() {
             let shard = Arc::make_mut(shard);
             for (id, entry) in &mut shard.entries {
-                if shard_of(*id) != place {
+                if id.shard() != place {
                     return None;
                 }
                 if let Entry::Live { record, hash } = entry {
                     *hash = Checksum::of(record.as_ref());
                     self.sum += *hash;
                     self.live += 1;
+                    shard.digest.add(record.fingerprint());
                 }
             }
+            self.total.join(shard.digest);
         }
         Some(self)
     }
@@ -203,13 +251,4 @@ impl Shard {
             self.entries.remove(&oldest);
         }
     }
-}
-
-/// The shard of a session: ids may be counters, so their bits are mixed first.
-fn shard_of(id: SessionId) -> usize {
-    let folded = (id.0 ^ (id.0 >> 64)) & u128::from(u64::MAX);
-    let mixed = u64::try_from(folded)
-        .unwrap_or_default()
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> 54).unwrap_or_default()
 }
