@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use types::NodeId;
+
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
 use crate::network::{JoinReply, hello, join};
@@ -83,6 +85,7 @@ pub(crate) async fn take_part(
     founding: bool,
 ) {
     let (local, clients) = (&control.local, control.clients(&running));
+    let mut said = false;
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
@@ -90,6 +93,9 @@ pub(crate) async fn take_part(
         } else if founding && !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");
+        } else if !running.is_formed() && !said {
+            said = true;
+            tracing::info!("{}", awaited(local.me.id, local.founder()));
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -102,12 +108,33 @@ pub(crate) fn may_found(local: &Local, answers: usize) -> bool {
     local.founder() == Some(local.me.id) && answers + 1 >= majority
 }
 
+/// What is missing before there is a cluster, in the words of an operator's log.
+fn awaited(me: NodeId, founder: Option<NodeId>) -> String {
+    match founder {
+        Some(founder) if founder == me => {
+            "there is no cluster yet: this member founds it as soon as most members answer"
+                .to_owned()
+        }
+        Some(founder) => format!(
+            "there is no cluster yet: waiting for member {founder}, which founds it; the others cannot"
+        ),
+        None => "there is no cluster yet, and no member is a node that could found it".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use raft_state::Incarnation;
-    use types::NodeId;
 
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_cluster_says_for_whom() {
+        let [a, b] = [NodeId(1), NodeId(2)];
+        assert!(awaited(b, Some(a)).contains("waiting for member 1, which founds it"));
+        assert!(awaited(a, Some(a)).contains("this member founds it"));
+        assert!(awaited(a, None).contains("no member is a node"));
+    }
 
     #[test]
     fn a_newcomer_takes_the_place_of_its_earlier_life() {

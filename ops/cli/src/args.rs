@@ -238,7 +238,7 @@ pub struct ValidateArgs {
     /// The file to check.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Print one JSON object: valid, and the list of problems.
+    /// Print one JSON object: valid, how many problems, and the first thousand of them.
     #[arg(long)]
     pub json: bool,
 }

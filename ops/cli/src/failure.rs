@@ -1,9 +1,12 @@
 //! What goes wrong between an operator and a node: the thing, the cause, the next step, the status.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+
+use config::text_file::ReadError;
+use serde_json::json;
 
 /// The node answered that it could not do what was asked, or a file is not valid.
 pub const EXIT_COMMAND: u8 = 1;
@@ -90,8 +93,8 @@ pub enum Failure {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the kernel said.
-        cause: io::Error,
+        /// What the kernel said, or what the file is not.
+        cause: ReadError,
     },
     /// The reply could not be turned into JSON.
     #[error("cannot write the answer as JSON: {0}")]
@@ -162,13 +165,28 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Says it on standard error and turns it into the exit status.
-    pub(crate) fn report(&self) -> ExitCode {
+    /// Says it on standard error, to programs on standard output too, and turns it into the exit
+    /// status.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
         if self.is_closed_pipe() {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tandem: {self}");
+        self.say(json);
         ExitCode::from(self.status())
+    }
+
+    /// Says it on standard error, and to programs on standard output.
+    pub(crate) fn say(&self, json: bool) {
+        eprintln!("tandem: {self}");
+        if json {
+            // If nobody can read it, there is nobody left to tell.
+            let _gone = writeln!(io::stdout(), "{}", self.object());
+        }
+    }
+
+    /// What `--json` prints instead of an answer.
+    pub fn object(&self) -> serde_json::Value {
+        json!({ "error": { "what": self.to_string(), "exit": self.status() } })
     }
 }
 

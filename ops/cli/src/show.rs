@@ -36,7 +36,7 @@ pub async fn run_show(command: ShowCommand) -> ExitCode {
     };
     match shown {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(command.options().json),
     }
 }
 
@@ -86,7 +86,7 @@ async fn watch(command: &ShowCommand, pause: Duration) -> Result<(), Failure> {
                     err: page.err,
                 })?;
             }
-            Err(failure) => eprintln!("tandem: {failure}"),
+            Err(failure) => failure.say(command.options().json),
         }
         tokio::time::sleep(pause).await;
     }

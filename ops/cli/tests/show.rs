@@ -228,6 +228,9 @@ async fn without_a_socket_the_node_is_not_reachable_and_the_next_step_is_said() 
         text.contains("none.sock: is `tandem node` running?"),
         "{text}"
     );
+    // Programs get the same as an object.
+    assert_eq!(failure.object()["error"]["what"], *text);
+    assert_eq!(failure.object()["error"]["exit"], EXIT_NOT_REACHABLE);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use super::pair::Pair;
 use super::peer::{self, Peer};
 use super::report::{Case, median, object};
 use crate::demo::stage::Stage;
+use crate::failure::Audience;
 use crate::host::Unknown;
 use crate::load::Load;
 use crate::progress::Progress;
@@ -87,13 +88,13 @@ struct Cost {
 
 /// Runs the comparison; to be called before the process starts any thread.
 pub fn run(args: &FailoverArgs) -> ExitCode {
+    let audience = Audience::of(args.json);
     if args.only != Some(Contestant::Ours)
         && let Err(missing) = peer::check_installed()
     {
-        eprintln!("error: {missing}");
-        return ExitCode::from(super::MISSING);
+        return audience.told(&missing.to_string(), super::MISSING);
     }
-    sandbox::perform(|sandbox| compare(args, sandbox))
+    sandbox::perform(audience, |sandbox| compare(args, sandbox))
 }
 
 fn compare(args: &FailoverArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {

@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use clap::Args;
 use runtime::Clock;
 
+use crate::failure::Audience;
 use crate::load::Load;
 use crate::progress::Progress;
 use crate::sandbox::{self, Sandbox};
@@ -55,7 +56,9 @@ pub struct DemoArgs {
 
 /// Runs the demonstration; to be called before the process starts any thread.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    sandbox::perform(|sandbox| Ok(perform(args, sandbox)?.is_clean()))
+    sandbox::perform(Audience::of(args.json.is_some()), |sandbox| {
+        Ok(perform(args, sandbox)?.is_clean())
+    })
 }
 
 fn perform(args: &DemoArgs, sandbox: &Sandbox) -> anyhow::Result<DemoReport> {

@@ -23,10 +23,14 @@ use nix::mount::MsFlags;
 use nix::sched::CloneFlags;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::failure::Audience;
 use crate::sys;
 pub use error::EnterError;
 use scratch::Scratch;
 use supervise::supervise;
+
+/// Exit status of work that could not be done.
+const FAILED: u8 = 1;
 
 const STAGE: &str = "TANDEM_LAB_STAGE";
 const DIRECTORY: &str = "TANDEM_LAB_DIRECTORY";
@@ -90,7 +94,10 @@ impl Sandbox {
 /// not or fails; then the logs of its processes are kept, and a person is told where.
 ///
 /// To be called before the process has a second thread; see [`enter`].
-pub fn perform(work: impl FnOnce(&Sandbox) -> anyhow::Result<bool>) -> ExitCode {
+pub(crate) fn perform(
+    audience: Audience,
+    work: impl FnOnce(&Sandbox) -> anyhow::Result<bool>,
+) -> ExitCode {
     let outcome = match enter() {
         Ok(Place::Outside(code)) => return code,
         Ok(Place::Inside(sandbox)) => {
@@ -105,10 +112,7 @@ pub fn perform(work: impl FnOnce(&Sandbox) -> anyhow::Result<bool>) -> ExitCode 
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => audience.told(&format!("{error:#}"), FAILED),
     }
 }
 

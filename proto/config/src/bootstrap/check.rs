@@ -10,12 +10,14 @@ use super::file::{File, Given, Table};
 use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part, policy};
 use crate::problem::Problem;
 use crate::schema::Fault;
+use crate::text::{excerpt, without_mark};
 
 /// Longest path of a Unix socket: `sun_path` without its closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// Reads a file's text. Relative paths stay so: [`Bootstrap::rooted_in`] completes them.
 pub fn read(text: &str) -> Result<Bootstrap, Vec<Problem>> {
+    let text = without_mark(text);
     let mut file = File::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -177,7 +179,7 @@ fn local_member(
             .collect();
         let fault = Fault::new(
             "no member has this name",
-            format!("write one of {}", names.join(", ")),
+            format!("write one of {}", excerpt(&names.join(", "))),
         );
         file.object(node, fault);
     }

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::problem::{Position, Problem, Severity};
 use crate::schema::Fault;
-use crate::text::nearest;
+use crate::text::{excerpt, nearest};
 
 /// The document's text and what was found wrong with it.
 pub(super) struct File<'a> {
@@ -70,7 +70,7 @@ impl<'a> File<'a> {
             severity: Severity::Error,
             at,
             path: path.to_owned(),
-            value,
+            value: value.map(|value| excerpt(&value).into_owned()),
             reason: fault.reason,
             next_step: fault.next_step,
         });
@@ -128,9 +128,9 @@ impl<'a> Table<'a> {
 
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
-            key.to_owned()
+            excerpt(key).into_owned()
         } else {
-            format!("{}.{key}", self.path)
+            format!("{}.{}", self.path, excerpt(key))
         }
     }
 

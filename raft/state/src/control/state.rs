@@ -62,7 +62,7 @@ pub struct ControlState {
 
 impl ControlState {
     /// Longest configuration text: it must fit into one message between members.
-    pub const MAX_CONFIG_BYTES: usize = 4 << 20;
+    pub const MAX_CONFIG_BYTES: usize = types::MAX_CONFIGURATION_BYTES;
 
     /// The running configuration; `None` before the first commit.
     pub fn config(&self) -> Option<&ConfigRecord> {

@@ -24,6 +24,7 @@ use runtime::Clock;
 use serde_json::json;
 
 use super::report::{Case, object};
+use crate::failure::Audience;
 use crate::host::Host;
 use crate::process::Process;
 use crate::progress::Progress;
@@ -96,7 +97,7 @@ struct Figures {
 
 /// Runs the measurement; to be called before the process starts any thread.
 pub fn run(args: &ForwardingArgs) -> ExitCode {
-    sandbox::perform(|sandbox| perform(args, sandbox))
+    sandbox::perform(Audience::of(args.json), |sandbox| perform(args, sandbox))
 }
 
 fn perform(args: &ForwardingArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {

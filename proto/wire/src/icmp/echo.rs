@@ -1,14 +1,11 @@
-//! Is the peer's kernel alive? An ICMP echo over a silent HA link.
-//!
-//! A process that waits for its turn on a busy machine looks like a dead one for a few tens of
-//! milliseconds. Its kernel does not wait: it answers an echo at once, and would answer a heartbeat
-//! with "port unreachable" if the process were gone. An answered echo without that refusal therefore
-//! vouches for the process, a little while; a dead machine answers nothing.
+//! Echoes as a raw ICMP socket sends and receives them: a request of ours, and whether a packet is its
+//! reply.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use wire::checksum::Sum;
-use wire::ipv4;
+use super::{v4, v6};
+use crate::checksum::Sum;
+use crate::ipv4;
 
 /// The messages of one family, for one identifier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,10 +22,10 @@ enum Icmp {
 
 impl Echo {
     /// For the family of `remote`; `id` tells our replies from other programs'.
-    pub const fn new(remote: SocketAddr, id: u16) -> Self {
+    pub const fn new(remote: IpAddr, id: u16) -> Self {
         let family = match remote {
-            SocketAddr::V4(_) => Icmp::V4,
-            SocketAddr::V6(_) => Icmp::V6,
+            IpAddr::V4(_) => Icmp::V4,
+            IpAddr::V6(_) => Icmp::V6,
         };
         Self { family, id }
     }
@@ -37,10 +34,12 @@ impl Echo {
     pub fn request(self, sequence: u16) -> [u8; 8] {
         match self.family {
             Icmp::V4 => {
-                let checksum = Sum::new().bytes(&self.message(8, 0, sequence)).checksum();
-                self.message(8, checksum, sequence)
+                let checksum = Sum::new()
+                    .bytes(&self.message(v4::ECHO_REQUEST, 0, sequence))
+                    .checksum();
+                self.message(v4::ECHO_REQUEST, checksum, sequence)
             }
-            Icmp::V6 => self.message(128, 0, sequence),
+            Icmp::V6 => self.message(v6::ECHO_REQUEST, 0, sequence),
         }
     }
 
@@ -57,9 +56,10 @@ impl Echo {
         let (message, kind) = match self.family {
             Icmp::V4 => {
                 let header = ipv4::Header::parse(packet).ok();
-                (header.and_then(|header| packet.get(header.header_len..)), 0)
+                let message = header.and_then(|header| packet.get(header.header_len..));
+                (message, v4::ECHO_REPLY)
             }
-            Icmp::V6 => (Some(packet), 129),
+            Icmp::V6 => (Some(packet), v6::ECHO_REPLY),
         };
         let wanted = self.message(kind, 0, sequence);
         message
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn an_ipv4_request_has_a_checksum_of_its_own() {
-        let echo = Echo::new("198.51.100.2:1".parse().unwrap(), ID);
+        let echo = Echo::new("198.51.100.2".parse().unwrap(), ID);
         let request = echo.request(7);
         assert_eq!((request[0], &request[4..]), (8, &[0x12, 0x34, 0, 7][..]));
         assert!(Sum::new().bytes(&request).is_intact());
@@ -87,19 +87,19 @@ mod tests {
 
     #[test]
     fn only_the_reply_to_the_last_request_of_ours_counts() {
-        let echo = Echo::new("[2001:db8::2]:1".parse().unwrap(), ID);
+        let echo = Echo::new("2001:db8::2".parse().unwrap(), ID);
         let reply = [129, 0, 0xab, 0xcd, 0x12, 0x34, 0, 7];
         assert!(echo.is_reply(&reply, 7));
         assert!(!echo.is_reply(&reply, 8));
         assert!(!echo.is_reply(&echo.request(7), 7));
         assert!(!echo.is_reply(&reply[..7], 7));
-        let other = Echo::new("[2001:db8::2]:1".parse().unwrap(), ID + 1);
+        let other = Echo::new("2001:db8::2".parse().unwrap(), ID + 1);
         assert!(!other.is_reply(&reply, 7));
     }
 
     #[test]
     fn an_ipv4_reply_is_found_behind_its_header() {
-        let echo = Echo::new("198.51.100.2:1".parse().unwrap(), ID);
+        let echo = Echo::new("198.51.100.2".parse().unwrap(), ID);
         let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 1, 0, 0];
         packet.extend([198, 51, 100, 2, 198, 51, 100, 1]);
         let checksum = Sum::new().bytes(&packet).checksum().to_be_bytes();
