@@ -93,8 +93,8 @@ impl<G: Group> Proposer<G> {
                 Attempt::Done(outcome) => return Ok(outcome),
                 Attempt::Nothing => {}
                 #[cfg(feature = "mutants")]
-                Attempt::Unknown
-                    if crate::mutants::is(crate::mutants::Mutant::UnknownAsFailed) => {}
+                Attempt::Unknown if crate::mutants::is(crate::mutants::Mutant::UnknownAsFailed) => {
+                }
                 Attempt::Unknown => unknown = true,
             }
             tokio::time::sleep(RETRY).await;

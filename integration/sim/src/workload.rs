@@ -158,7 +158,11 @@ impl Workload {
         for _ in 0..self.random.between(1, 8) {
             self.sessions += 1;
             let id = SessionId(u128::from(self.sessions));
-            if cluster.state.publish(vec![session(id, node)], vec![]).is_ok() {
+            if cluster
+                .state
+                .publish(vec![session(id, node)], vec![])
+                .is_ok()
+            {
                 self.opened.push(Opened { id, node, life });
             }
         }

@@ -79,7 +79,11 @@ fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
     if args.trace {
         for topology in &topologies {
             let run = ::sim::run(*topology, args.first_seed, Trace::kept());
-            print!("{topology}, seed {}\n{}", args.first_seed, run.trace.into_text());
+            print!(
+                "{topology}, seed {}\n{}",
+                args.first_seed,
+                run.trace.into_text()
+            );
         }
     }
     let campaign = Campaign {
@@ -99,7 +103,10 @@ fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
             progress.step(&format!("{done} of {total} runs"));
         }
     });
-    let seconds = clock.now().saturating_since(types::Instant::START).as_secs_f64();
+    let seconds = clock
+        .now()
+        .saturating_since(types::Instant::START)
+        .as_secs_f64();
     print(&report, seconds);
     if args.json {
         let figures = json!({
@@ -114,7 +121,14 @@ fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
 
 fn print(report: &Report, seconds: f64) {
     let mut table = Table::new();
-    table.set_header(["topology", "runs", "violations", "virtual time", "slowest recovery", "answers"]);
+    table.set_header([
+        "topology",
+        "runs",
+        "violations",
+        "virtual time",
+        "slowest recovery",
+        "answers",
+    ]);
     for (name, tally) in &report.topologies {
         table.add_row([
             (*name).to_owned(),

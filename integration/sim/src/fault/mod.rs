@@ -70,14 +70,21 @@ impl fmt::Display for Fault {
             Self::PartAll => f.write_str("nobody hears anybody"),
             Self::Lose(permille) => write!(f, "{permille} of 1000 messages are lost"),
             Self::LoseOneWay { from, to, permille } => {
-                write!(f, "{permille} of 1000 messages from {from} to {to} are lost")
+                write!(
+                    f,
+                    "{permille} of 1000 messages from {from} to {to} are lost"
+                )
             }
             Self::Delay(most) => write!(f, "messages take up to {} ms", most.0),
             Self::Duplicate(permille) => write!(f, "{permille} of 1000 messages come twice"),
             Self::Mend => f.write_str("the network is mended"),
             Self::Crash(node, down) => write!(f, "node {node} crashes for {} ms", down.0),
             Self::CrashUnsynced(node, down) => {
-                write!(f, "node {node} will crash with unsynced writes for {} ms", down.0)
+                write!(
+                    f,
+                    "node {node} will crash with unsynced writes for {} ms",
+                    down.0
+                )
             }
             Self::PowerCut(_) => f.write_str("everybody loses power"),
             Self::Stall(node, time) => write!(f, "node {node} stalls for {} ms", time.0),

@@ -39,7 +39,10 @@ impl Invariant for EqualInTheEnd {
         }
         for node in nodes {
             if let Some(what) = differ(first, node) {
-                return Err(format!("{what} of nodes {} and {} differs", first.id, node.id));
+                return Err(format!(
+                    "{what} of nodes {} and {} differs",
+                    first.id, node.id
+                ));
             }
         }
         Ok(())

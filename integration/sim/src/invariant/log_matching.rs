@@ -28,7 +28,8 @@ fn number(content: &Content, kind: MemberKind) -> Option<u64> {
     match (content, kind) {
         (Content::Consensus, MemberKind::Node | MemberKind::Witness) => Some(0),
         (Content::Command(bytes), MemberKind::Node) => {
-            let fold = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            let fold =
+                |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
             Some(bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold))
         }
         (Content::Command(_), MemberKind::Witness)

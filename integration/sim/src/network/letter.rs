@@ -21,8 +21,9 @@ impl Letter {
     /// it does. All else that members say must bear it.
     pub(crate) fn may_come_twice(&self) -> bool {
         match &self.body {
-            Body::Question(Question::Call(bytes)) => Request::decode(bytes.clone())
-                .is_ok_and(|request| request.kind() != Kind::Propose),
+            Body::Question(Question::Call(bytes)) => {
+                Request::decode(bytes.clone()).is_ok_and(|request| request.kind() != Kind::Propose)
+            }
             Body::Question(Question::Snapshot(_) | Question::Hello(_)) | Body::Answer(_) => true,
         }
     }
@@ -75,7 +76,10 @@ impl Question {
                 Ok(Reply::encode_to_vec(&reply).into())
             }
             Self::Snapshot(chunks) => {
-                let chunks = chunks.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+                let chunks = chunks
+                    .into_iter()
+                    .map(read)
+                    .collect::<Result<Vec<_>, _>>()?;
                 let mut chunks = chunks.into_iter();
                 let first: SnapshotChunk = chunks.next().ok_or_else(empty)?;
                 let rest = Box::pin(futures::stream::iter(chunks.map(Ok)));

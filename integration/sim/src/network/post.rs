@@ -27,7 +27,12 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    fn ask(&mut self, from: NodeId, to: NodeId, question: Question) -> (u64, oneshot::Receiver<Answer>) {
+    fn ask(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        question: Question,
+    ) -> (u64, oneshot::Receiver<Answer>) {
         self.tickets += 1;
         let ticket = self.tickets;
         let (sender, receiver) = oneshot::channel();

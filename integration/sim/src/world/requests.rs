@@ -22,7 +22,10 @@ impl World {
         let now = self.now;
         let mut asked = Vec::new();
         for member in &mut self.members {
-            let due = self.next_request.get(&member.id).is_some_and(|at| *at <= now);
+            let due = self
+                .next_request
+                .get(&member.id)
+                .is_some_and(|at| *at <= now);
             if member.kind != MemberKind::Node || !due {
                 continue;
             }
@@ -35,7 +38,10 @@ impl World {
             life.look(|cluster| workload.open_sessions(node, lives, cluster));
             let open = self.open.values().filter(|open| open.node == node);
             if open.count() < OPEN {
-                asked.push((node, life.look(|cluster| workload.request(node, now, cluster))));
+                asked.push((
+                    node,
+                    life.look(|cluster| workload.request(node, now, cluster)),
+                ));
             }
         }
         asked

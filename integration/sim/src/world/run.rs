@@ -159,7 +159,9 @@ impl World {
                     return Err(format!("node {} has changes to publish", member.id));
                 }
                 let groups = [cluster.control.status(), cluster.state.status()];
-                groups.iter().try_for_each(|group| complete(member.id, group))?;
+                groups
+                    .iter()
+                    .try_for_each(|group| complete(member.id, group))?;
                 if member.kind == MemberKind::Node {
                     sums.push(groups.map(|group| (group.checksum, group.leader)));
                 }
@@ -186,7 +188,10 @@ impl World {
                 kind: member.kind,
                 control: (*cluster.control.state()).clone(),
                 state: cluster.state.state(),
-                leaders: [cluster.control.status().leader, cluster.state.status().leader],
+                leaders: [
+                    cluster.control.status().leader,
+                    cluster.state.status().leader,
+                ],
                 disk_has_secret: member.disk.contains(SECRET.as_bytes()),
             }))
         });

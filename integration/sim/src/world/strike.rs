@@ -21,7 +21,8 @@ impl World {
             Fault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (*a, *b)),
             Fault::PartAll => self.cut(|_, _| true),
             Fault::Lose(permille) => {
-                self.network.change(|_, _| true, |link| link.loss = *permille);
+                self.network
+                    .change(|_, _| true, |link| link.loss = *permille);
             }
             Fault::LoseOneWay {
                 from: a,
@@ -32,10 +33,12 @@ impl World {
                 |link| link.loss = *permille,
             ),
             Fault::Delay(most) => {
-                self.network.change(|_, _| true, |link| link.delay.1 = *most);
+                self.network
+                    .change(|_, _| true, |link| link.delay.1 = *most);
             }
             Fault::Duplicate(permille) => {
-                self.network.change(|_, _| true, |link| link.duplicates = *permille);
+                self.network
+                    .change(|_, _| true, |link| link.duplicates = *permille);
             }
             Fault::Mend => self.network.heal(),
             Fault::Crash(node, down) => self.crash(*node, *down),
