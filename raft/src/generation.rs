@@ -88,8 +88,8 @@ impl Generations {
     }
 
     async fn take_part(&mut self, lineage: Lineage, carried: &mut ClusterState) -> End {
-        let running = match self.start(lineage).await {
-            Ok(running) => running,
+        let (running, log) = match self.start(lineage).await {
+            Ok(started) => started,
             Err(reason) => return End::Failed(reason),
         };
         self.state.seat.set(Some(running.clone()));
@@ -136,7 +136,11 @@ impl Generations {
             return end;
         }
         self.state.seat.set(None);
-        let known = self.hub.agreed().state();
+        // The leader may have answered for entries whose commitment was not heard of here.
+        let mut known = self.hub.agreed().state();
+        for command in log.commands() {
+            known.apply(&command);
+        }
         if carried.session_count() == 0 {
             // As always when the generation was told everything: taking all over costs nothing.
             *carried = known;
@@ -149,7 +153,10 @@ impl Generations {
         end
     }
 
-    async fn start(&self, lineage: Lineage) -> Result<Running<MemoryGroup>, String> {
+    async fn start(
+        &self,
+        lineage: Lineage,
+    ) -> Result<(Running<MemoryGroup>, LogStore<MemoryGroup>), String> {
         let local = &self.state.local;
         let id = MemberId {
             node: local.me.id,
@@ -162,22 +169,19 @@ impl Generations {
         let probe = local.probe(MemoryGroup::NAME, lineage.generation);
         let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
             .probed_by(probe);
-        let raft = openraft::Raft::new(
-            id.to_u64(),
-            Arc::new(config),
-            clients,
-            LogStore::in_memory(),
-            machine,
-        )
-        .await
-        .map_err(|error| error.to_string())?;
+        let log = LogStore::in_memory();
+        let raft =
+            openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
+                .await
+                .map_err(|error| error.to_string())?;
         raft.runtime_config().elect(!local.is_witness());
-        Ok(Running {
+        let running = Running {
             raft,
             id,
             generation: lineage.generation,
             gate: Gate::default(),
-        })
+        };
+        Ok((running, log))
     }
 
     fn control_clients(&self, id: MemberId) -> crate::network::Clients {

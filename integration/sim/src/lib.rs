@@ -12,14 +12,14 @@
 //! [`campaign`] runs many seeds on all processors.
 
 pub mod campaign;
-mod clock;
-mod disk;
-mod fault;
+pub mod clock;
+pub mod disk;
+pub mod fault;
 pub mod invariant;
 mod member;
-mod network;
+pub mod network;
 mod operator;
-mod random;
+pub mod random;
 mod topology;
 mod trace;
 mod workload;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use openraft::entry::RaftEntry;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use openraft::{OptionalSend, RaftTypeConfig};
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use parking_lot::RwLock;
 use raft_state::{ControlLineage, Incarnation, Versioned};
 
@@ -176,6 +176,16 @@ impl<G: Group> LogStore<G> {
             log: Arc::default(),
             journal: Journal::None,
         }
+    }
+
+    /// The commands that the log holds, committed or not.
+    pub(crate) fn commands(&self) -> Vec<G::Command> {
+        let log = self.log.read();
+        let command = |entry: &Entry<G>| match &entry.payload {
+            EntryPayload::Normal(command) => Some(command.clone()),
+            EntryPayload::Blank | EntryPayload::Membership(_) => None,
+        };
+        log.entries.values().filter_map(command).collect()
     }
 
     /// The log that was on the disk, going on there.
