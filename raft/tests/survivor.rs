@@ -1,16 +1,17 @@
 //! Two nodes without a witness: one goes on alone, both do, and they meet again.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::panic, reason = "a test may fail where it stands")]
 
 mod support;
 
 use raft::{Cluster, Health, ProposeError, SurviveError};
 use raft_state::{ControlCommand, ControlLineage, ControlOutcome, SurvivalReason};
-use support::{Lab, eventually, set_config};
+use support::{Lab, eventually, put, set_config};
 use types::{Name, NodeId, Revision};
 
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
+const W: NodeId = NodeId(3);
 
 async fn commit(cluster: &Cluster, base: u64, text: &str) {
     let outcome = cluster.control.propose(set_config(base, text)).await;
@@ -246,4 +247,63 @@ async fn the_higher_generation_wins_however_little_it_has() {
     lab.mend();
     together(&lab, lineage(2, A)).await;
     assert_eq!(text(lab.cluster(B)), "A");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_witness_follows_the_survivor_and_can_be_none() {
+    let mut lab = Lab::pair_with_witness();
+    lab.start_all().await;
+    lab.all_voters(&[A, B, W]).await;
+    commit(lab.cluster(A), 0, "together").await;
+    eventually("it on B", || text(lab.cluster(B)) == "together").await;
+    lab.stop(A).await;
+    lab.stop(B).await;
+    let order = |cluster: &Cluster| {
+        let control = cluster.control.clone();
+        async move {
+            let by = "root".to_owned();
+            control.survive(SurvivalReason::Operator, by).await
+        }
+    };
+    assert_eq!(order(lab.cluster(W)).await, Err(SurviveError::Witness));
+    lab.stop(W).await;
+
+    lab.start(B).await;
+    assert_eq!(survive(lab.cluster(B)).await, lineage(2, B));
+    commit(lab.cluster(B), 1, "alone").await;
+    lab.start(W).await;
+    lab.start(A).await;
+
+    lab.all_voters(&[A, B, W]).await;
+    eventually("one lineage", || {
+        [A, B, W].iter().all(|node| {
+            let view = lab.cluster(*node).control.lineage();
+            view.lineage == Some(lineage(2, B)) && view.aside == 0
+        })
+    })
+    .await;
+    assert_eq!(text(lab.cluster(A)), "alone");
+    assert_eq!(text(lab.cluster(W)), "", "a witness holds no configuration");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_both_survivors_are_there_when_they_are_together_again() {
+    let mut lab = Lab::pair_on_cables().await;
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.cut();
+    survive(lab.cluster(A)).await;
+    survive(lab.cluster(B)).await;
+    let publish = |node, id| {
+        let state = &lab.cluster(node).state;
+        assert!(state.publish(vec![put(id, 1)], vec![]).is_ok());
+    };
+    publish(A, 1);
+    publish(B, 2);
+    let count = |node| lab.cluster(node).state.state().session_count();
+    eventually("each its own", || [A, B].map(count) == [1, 1]).await;
+
+    lab.mend();
+
+    eventually("both on both", || [A, B].map(count) == [2, 2]).await;
 }
