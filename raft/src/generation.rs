@@ -93,14 +93,8 @@ impl Generations {
             Err(reason) => return End::Failed(reason),
         };
         self.state.seat.set(Some(running.clone()));
-        let mut founding = lineage.founder == self.state.local.me.id
-            && lineage.incarnation == self.state.local.incarnation;
-        #[cfg(feature = "mutants")]
-        if crate::mutants::is(crate::mutants::Mutant::TwoFounders) {
-            founding = !self.state.local.is_witness();
-        }
-        if founding {
-            founding = found(&running).await;
+        if self.founds(lineage) {
+            let founding = found(&running).await;
             tracing::info!(
                 generation = lineage.generation,
                 founding,
@@ -136,8 +130,27 @@ impl Generations {
             return end;
         }
         self.state.seat.set(None);
-        // The leader may have answered for entries whose commitment was not heard of here.
+        self.carry(&log, carried);
+        if running.raft.shutdown().await.is_err() {
+            tracing::warn!("the state group's old generation did not end in order");
+        }
+        end
+    }
+
+    /// Whether it is this life of this node that begins the generation.
+    fn founds(&self, lineage: Lineage) -> bool {
+        let local = &self.state.local;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::TwoFounders) {
+            return !local.is_witness();
+        }
+        lineage.founder == local.me.id && lineage.incarnation == local.incarnation
+    }
+
+    /// Keeps what the ended generation knew, for the next one.
+    fn carry(&self, log: &LogStore<MemoryGroup>, carried: &mut ClusterState) {
         let mut known = self.hub.agreed().state();
+        // The leader may have answered for entries whose commitment was not heard of here.
         for command in log.commands() {
             known.apply(&command);
         }
@@ -147,10 +160,6 @@ impl Generations {
         } else {
             carried.absorb(&known);
         }
-        if running.raft.shutdown().await.is_err() {
-            tracing::warn!("the state group's old generation did not end in order");
-        }
-        end
     }
 
     async fn start(

@@ -14,7 +14,7 @@ use crate::view::{Look, View};
 pub async fn run_request(command: RequestCommand) -> ExitCode {
     match request(&command).await.and_then(|page| print(&page)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(command.options().json),
     }
 }
 
