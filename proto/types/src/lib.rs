@@ -6,6 +6,7 @@
 pub mod drop_reason;
 pub mod flow_key;
 pub mod id;
+pub mod member;
 pub mod neighbor;
 pub mod net;
 pub mod role;
@@ -15,6 +16,7 @@ pub mod time;
 pub use drop_reason::{DropCounters, DropReason};
 pub use flow_key::{Endpoint, FlowKey, Protocol};
 pub use id::{Epoch, Giid, Name, NodeId, Revision, SessionId, Vrid};
+pub use member::{Fingerprint, MemberKind};
 pub use neighbor::NeighborRecord;
 pub use net::{InterfaceAddress, MacAddr};
 pub use role::{EpochGate, PeerState};
