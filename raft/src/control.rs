@@ -48,10 +48,11 @@ pub(crate) async fn start(
         Arc::<Applied<ControlGroup>>::default(),
         Arc::new(Agreed(publish)),
         journal.clone(),
-    );
+    )
+    .probed_by(local.probe(ControlGroup::NAME, 0));
     let clients = Clients {
         local: Arc::clone(local),
-        peers: control.peers.clone(),
+        peers: Arc::clone(&control.peers),
         id,
         generation: 0,
     };

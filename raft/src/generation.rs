@@ -120,6 +120,7 @@ impl Generations {
             }
             // Cancel safe: both only wait.
             tokio::select! {
+                biased;
                 reason = running.ended() => break End::Failed(reason),
                 () = self.news() => {}
             }
@@ -151,7 +152,9 @@ impl Generations {
         clients.generation = lineage.generation;
         let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
         let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
-        let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None);
+        let probe = local.probe(MemoryGroup::NAME, lineage.generation);
+        let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
+            .probed_by(probe);
         let raft = openraft::Raft::new(
             id.to_u64(),
             Arc::new(config),

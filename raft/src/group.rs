@@ -172,7 +172,7 @@ impl<G: Group> RaftTypeConfig for Types<G> {
     type Payload = openraft::EntryPayload<G::Command, u64, ()>;
     type Entry =
         openraft::Entry<<Self::LeaderId as openraft::vote::RaftLeaderId>::Committed, Self::Payload>;
-    type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
+    type AsyncRuntime = crate::engine::Engine;
     type Responder<T>
         = openraft::impls::OneshotResponder<Self, T>
     where

@@ -2,12 +2,14 @@
 //!
 //! Two groups in one process over one transport: `control` is durable (configuration, roles, port
 //! blocks), `state` lives in memory (sessions, neighbours). The consensus library stays behind
-//! [`Cluster`]; sled behind `store`, tonic behind `network`.
+//! [`Cluster`]; sled behind `store`, tonic behind `network::grpc`, and both can be exchanged: see [`seam`].
 
+mod assembly;
 mod changes;
 mod cluster;
 mod config;
 mod control;
+mod engine;
 mod error;
 mod generation;
 mod group;
@@ -16,8 +18,10 @@ mod membership;
 mod network;
 mod pending;
 mod plan;
+mod probe;
 mod propose;
 mod publisher;
+pub mod seam;
 mod seat;
 mod start;
 mod status;

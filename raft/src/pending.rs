@@ -5,7 +5,7 @@
 //! further sessions are refused and counted. A session that was refused lives on its owner alone until
 //! its next change.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use parking_lot::Mutex;
@@ -28,7 +28,8 @@ struct Queue {
     sessions: HashMap<SessionId, SessionChange>,
     /// Ids in the order in which they came; exactly the keys of `sessions`.
     order: VecDeque<SessionId>,
-    neighbors: HashMap<(Giid, IpAddr), NeighborRecord>,
+    // In an order that is the same in every repetition.
+    neighbors: BTreeMap<(Giid, IpAddr), NeighborRecord>,
     /// What an earlier generation of the group knew; sent when nothing newer waits. Its bound is the
     /// table that it comes from.
     backlog: VecDeque<SessionChange>,
@@ -110,7 +111,7 @@ impl Pending {
     /// The oldest changes, at most `limit` of them.
     pub(crate) fn take(&self, limit: usize) -> (Vec<SessionChange>, Vec<NeighborRecord>) {
         let mut queue = self.queue.lock();
-        let neighbors: Vec<_> = queue.neighbors.drain().map(|(_, record)| record).collect();
+        let neighbors: Vec<_> = std::mem::take(&mut queue.neighbors).into_values().collect();
         let mut sessions = Vec::new();
         while sessions.len() < limit
             && let Some(id) = queue.order.pop_front()

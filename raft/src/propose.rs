@@ -164,6 +164,7 @@ pub(crate) async fn attend<G: Group>(
     loop {
         // Cancel safe: each branch only waits; a ticket is taken when its branch wins.
         tokio::select! {
+            biased;
             () = shutdown.requested() => return,
             Some(_finished) = working.join_next() => {}
             ticket = tickets.recv(), if working.len() < QUEUE => {

@@ -1,10 +1,11 @@
 //! Whether this node may be trusted with the site, and what happened when it was.
 //!
-//! Two small machines: [`readiness`] turns facts about the node into one word and the list of
-//! reasons why it is not better; [`timeline`] turns the events of a takeover into its film. Who
-//! becomes active is decided elsewhere (`vrrp_machine::Group`), at once and without asking here.
+//! Three small machines: [`readiness`] turns facts about the node into one word and the list of
+//! reasons why it is not better; [`timeline`] turns the events of a takeover into its film;
+//! [`survivor`] judges whether this node may go on without the other one. Who becomes active is decided elsewhere (`vrrp_machine::Group`), at once and without asking here.
 
 pub mod readiness;
+pub mod survivor;
 pub mod timeline;
 
 pub use readiness::{Assessment, Facts, NodeRole, Reason};

@@ -6,10 +6,9 @@ use std::time::Duration;
 use proto::raft::{HelloReply, HelloRequest, Kind};
 use raft_state::Versioned;
 use serde::{Deserialize, Serialize};
-use tonic::Status;
 
-use super::client::{Clients, ask};
-use super::peer::{Lane, Peers};
+use super::client::Clients;
+use super::transport::{Failure, Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
 use crate::seat::Running;
@@ -51,19 +50,14 @@ pub(crate) enum Asked<T> {
 }
 
 impl<T> Asked<T> {
-    fn from_result(result: Result<T, Status>) -> Self {
+    fn from_result(result: Result<T, Failure>) -> Self {
         match result {
             Ok(answer) => Self::Answer(answer),
             // Not connected, or not the member that was meant.
-            Err(status)
-                if matches!(
-                    status.code(),
-                    tonic::Code::Unavailable | tonic::Code::FailedPrecondition
-                ) =>
-            {
-                Self::Refused
-            }
-            Err(_) => Self::Unknown,
+            Err(Failure::Unsent(_) | Failure::Refused(_)) => Self::Refused,
+            Err(
+                Failure::Invalid(_) | Failure::Untrusted(_) | Failure::Late(_) | Failure::Broken(_),
+            ) => Self::Unknown,
         }
     }
 }
@@ -93,13 +87,12 @@ pub(crate) async fn join<G: Group>(
     patience: Duration,
 ) -> bool {
     let mut questions = Vec::new();
-    for (node, peer) in clients.peers.iter() {
+    for node in clients.local.others() {
         // The peer's member id is not known yet: zero in its place asks whoever it is now.
         let mut client = clients.client::<G>(0, Lane::Urgent);
-        client.peer = Some(peer);
-        client.header.target = 0;
+        client.to = Some(node);
         questions.push(async move {
-            let reply: Result<JoinReply, Status> = client
+            let reply: Result<JoinReply, Failure> = client
                 .call(
                     Kind::Join,
                     Lane::Urgent,
@@ -116,16 +109,12 @@ pub(crate) async fn join<G: Group>(
 
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
-    let questions = peers.iter().map(|(node, peer)| async move {
+    let questions = local.others().map(|node| async move {
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
         };
-        let answer = ask(&peer, Lane::Urgent, patience, async move |mut client| {
-            client.hello(question).await
-        })
-        .await
-        .ok()?;
+        let answer = peers.hello(node, question, patience).await.ok()?;
         local.heard(node);
         Some(answer)
     });

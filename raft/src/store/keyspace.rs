@@ -45,7 +45,7 @@ pub enum StoreError {
 
 /// Place of a value. Numbers are big-endian, so that the order of keys is the order of entries.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Key {
+pub enum Key {
     /// A log entry by its index.
     Entry(u64),
     /// The vote.
@@ -90,8 +90,10 @@ impl Key {
 
 /// One change of the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Change {
+pub enum Change {
+    /// A value takes the place of what was there.
     Put(Key, Vec<u8>),
+    /// Nothing is there any more.
     Delete(Key),
 }
 
@@ -106,9 +108,14 @@ impl Change {
 }
 
 /// A key-value store that one thread owns.
-pub(crate) trait KvStore: Send + 'static {
+pub trait KvStore: Send + 'static {
     /// Makes all `changes` or none. They need not be on the disk yet.
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+    /// How long a disk takes before everything is on it. A real one makes [`KvStore::sync`] wait, so
+    /// that only a simulated one has something to say here.
+    fn before_sync(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
     /// Returns when everything written before is on the disk.
     fn sync(&mut self) -> Result<(), StoreError>;
     /// One value.

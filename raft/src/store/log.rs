@@ -108,8 +108,26 @@ impl<G: Group> Recovered<G> {
         })
     }
 
+    /// Reads everything, and makes a new store that of the life `incarnation`.
+    pub(crate) fn claim(
+        store: &mut impl KvStore,
+        incarnation: Incarnation,
+    ) -> Result<Self, StoreError> {
+        let mut recovered = Self::read(store)?;
+        if recovered.founded.is_none() {
+            if !recovered.is_blank() {
+                return Err(store.damaged("it does not say whose it is".to_owned()));
+            }
+            let founded = encode(&incarnation).map_err(|error| store.damaged(error.to_string()))?;
+            store.write(&[Change::Put(Key::Founded, founded)])?;
+            store.sync()?;
+            recovered.founded = Some(incarnation);
+        }
+        Ok(recovered)
+    }
+
     /// Whether nothing was ever written by a consensus.
-    pub(crate) fn is_blank(&self) -> bool {
+    fn is_blank(&self) -> bool {
         self.log.vote.is_none() && self.log.entries.is_empty() && self.snapshot.is_none()
     }
 }

@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::keyspace::{Change, Key};
 use super::log::{StoredSnapshot, encode_snapshot};
 use crate::group::{Group, LogId, SnapshotMeta, StoredMembership, Types};
+use crate::probe::GroupProbe;
 
 /// Hears of every change, in order, on the consensus's own thread: it must not wait.
 pub(crate) trait Observer<G: Group>: Send + Sync + 'static {
@@ -55,6 +56,7 @@ impl<G: Group> Applied<G> {
 
 /// The consensus library's state machine for `G`.
 pub(crate) struct Machine<G: Group> {
+    probe: Option<GroupProbe>,
     applied: Arc<Applied<G>>,
     observer: Arc<dyn Observer<G>>,
     journal: Journal,
@@ -82,6 +84,7 @@ impl<G: Group> Machine<G> {
         *applied.state.lock() = state.clone();
         observer.replaced(&state);
         Self {
+            probe: None,
             applied,
             observer,
             journal,
@@ -91,10 +94,39 @@ impl<G: Group> Machine<G> {
         }
     }
 
+    /// Shows `probe` everything, beginning with what there is.
+    pub(crate) fn probed_by(mut self, probe: Option<GroupProbe>) -> Self {
+        self.probe = probe;
+        self.show_all();
+        self
+    }
+
+    fn show_all(&self) {
+        if let (Some(probe), Some(last)) = (&self.probe, &self.last) {
+            probe.replaced::<G>(last, &self.applied.state.lock());
+        }
+    }
+
     fn apply_one(&mut self, entry: crate::group::Entry<G>) -> G::Outcome {
         let log_id = entry.log_id();
+        let shown = self
+            .probe
+            .as_ref()
+            .map(|probe| probe.show::<G>(&entry.payload));
+        let outcome = self.apply_payload(log_id, entry.payload);
+        if let (Some(probe), Some(shown)) = (&self.probe, shown) {
+            probe.applied::<G>(&log_id, shown, &self.applied.state.lock());
+        }
+        outcome
+    }
+
+    fn apply_payload(
+        &mut self,
+        log_id: LogId<G>,
+        payload: EntryPayload<G::Command, u64, ()>,
+    ) -> G::Outcome {
         self.last = Some(log_id);
-        match entry.payload {
+        match payload {
             EntryPayload::Blank => G::nothing(),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::<G>::new(Some(log_id), membership);
@@ -155,9 +187,12 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         *self.snapshot.lock() = Some((meta.clone(), state.clone()));
-        let mut current = self.applied.state.lock();
-        *current = state;
-        self.observer.replaced(&current);
+        {
+            let mut current = self.applied.state.lock();
+            *current = state;
+            self.observer.replaced(&current);
+        }
+        self.show_all();
         Ok(())
     }
 

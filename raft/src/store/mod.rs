@@ -1,7 +1,7 @@
 //! What a member keeps, and the only place that knows sled.
 //!
 //! ```text
-//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage thread ──► KvStore (sled | memory)
+//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage loop ────► KvStore (sled | memory)
 //!       │                                (log in memory)       one flush for all that wait
 //!       └───── apply, snapshot ────────► Machine ──────────────┘ (snapshots of the durable group)
 //! ```
@@ -21,8 +21,8 @@ mod tests;
 
 pub(crate) use codec::{decode, encode};
 pub(crate) use incarnation::next_incarnation;
-pub(crate) use journal::{Journal, StorageThread};
-pub use keyspace::StoreError;
+pub(crate) use journal::Journal;
+pub use keyspace::{Change, Key, KvStore, StoreError};
 pub(crate) use log::{LogStore, Recovered};
 pub(crate) use machine::{Applied, Machine, Observer};
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use raft_state::Incarnation;
 
-use super::codec::encode;
-use super::keyspace::{Change, Key, KvStore, StoreError};
+use super::keyspace::StoreError;
 use super::log::Recovered;
 use super::on_disk::DiskStore;
 use crate::error::StartError;
@@ -56,22 +55,11 @@ fn open(
     };
     // sled meets some kinds of damage with a panic. Nothing of it is used after one.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let store = DiskStore::open(path)?;
-        let recovered = Recovered::read(&store)?;
+        let mut store = DiskStore::open(path)?;
+        let recovered = Recovered::claim(&mut store, incarnation)?;
         Ok((store, recovered))
     }));
-    let (mut store, mut recovered) =
-        opened.unwrap_or_else(|_| Err(damaged("its files contradict each other".to_owned())))?;
-    if recovered.founded.is_none() {
-        if !recovered.is_blank() {
-            return Err(damaged("it does not say whose it is".to_owned()));
-        }
-        let founded = encode(&incarnation).map_err(|error| damaged(error.to_string()))?;
-        store.write(&[Change::Put(Key::Founded, founded)])?;
-        store.sync()?;
-        recovered.founded = Some(incarnation);
-    }
-    Ok((store, recovered))
+    opened.unwrap_or_else(|_| Err(damaged("its files contradict each other".to_owned())))
 }
 
 /// A name beside `path` that nothing has yet.

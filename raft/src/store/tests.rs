@@ -9,9 +9,7 @@ use openraft::vote::RaftLeaderIdExt;
 use runtime::Subsystem;
 
 use super::keyspace::{Change, Key, KvStore, StoreError};
-use super::{
-    Applied, DiskStore, Journal, LogStore, Machine, MemoryStore, Observer, Recovered, StorageThread,
-};
+use super::{Applied, DiskStore, Journal, LogStore, Machine, MemoryStore, Observer, Recovered};
 use crate::group::{ControlGroup, Group, MemoryGroup, Types};
 
 /// Hears everything and does nothing.
@@ -26,7 +24,7 @@ fn durable<G: Group>(store: impl KvStore) -> (Subsystem, LogStore<G>, Machine<G>
     let mut subsystem = Subsystem::default();
     let mut recovered = Recovered::read(&store).unwrap();
     let snapshot = recovered.snapshot.take();
-    let journal = StorageThread::start(store, &mut subsystem).unwrap();
+    let journal = Journal::on_thread(store, &mut subsystem).unwrap();
     let machine = Machine::new(snapshot, Arc::default(), Arc::new(Deaf), journal.clone());
     (subsystem, LogStore::durable(recovered, journal), machine)
 }
@@ -212,7 +210,7 @@ async fn a_full_disk_refuses_every_further_write_and_names_the_folder() {
     let mut store = DiskStore::open(folder.path()).unwrap();
     store.reserve_bytes = u64::MAX;
     let mut subsystem = Subsystem::default();
-    let journal = StorageThread::start(store, &mut subsystem).unwrap();
+    let journal = Journal::on_thread(store, &mut subsystem).unwrap();
 
     for _ in 0..2 {
         let error = journal.write(vec![put(0)]).await.unwrap_err();

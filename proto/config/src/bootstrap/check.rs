@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::file::{File, Given, Table};
-use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part};
+use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part, policy};
 use crate::problem::Problem;
 use crate::schema::Fault;
 
@@ -54,6 +54,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         .into_iter()
         .filter_map(|table| part::ha_link(table, file))
         .collect();
+    let without_quorum = policy::without_quorum(&mut root, &members, &links, file);
     check_members(&root, &members, file);
     check_links(&links, file);
     let local = node.and_then(|node| local_member(&node, &members, file));
@@ -70,6 +71,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         configuration: configuration.map(|path| path.value),
         members: ordered(members),
         ha_links: links.into_iter().map(|link| link.value).collect(),
+        without_quorum,
         security: security?,
         port: port.unwrap_or_default(),
     })
@@ -198,6 +200,7 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
     for (key, useful) in [
         ("ha-link", paired),
         ("heartbeat-key-file", paired),
+        ("ha", paired),
         ("configuration", is_node),
         ("port", is_node),
     ] {

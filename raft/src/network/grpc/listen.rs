@@ -8,13 +8,13 @@ use runtime::Shutdown;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
-use super::server::Server;
+use super::service::Service;
 use super::tls::Tls;
 use crate::error::StartError;
 
 /// Serves on all `listeners` until the end.
 pub(crate) async fn serve(
-    server: Server,
+    service: Service,
     listeners: Vec<tokio::net::TcpListener>,
     tls: Option<Tls>,
     mut shutdown: Shutdown,
@@ -37,7 +37,7 @@ pub(crate) async fn serve(
             }
         }
     }
-    let service = PeeringServer::new(server)
+    let service = PeeringServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let serving = builder
@@ -47,10 +47,11 @@ pub(crate) async fn serve(
         .serve_with_incoming(incoming);
     // At the end connections are cut: a member that waits for its peers to hang up never ends.
     tokio::select! {
+        biased;
+        () = shutdown.requested() => {}
         end = serving => if let Err(error) = end {
             tracing::error!(%error, "members cannot reach this one any more");
         },
-        () = shutdown.requested() => {}
     }
 }
 

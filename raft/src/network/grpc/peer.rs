@@ -4,7 +4,6 @@
 //! transport, the connection is given up and the next request tries the others in turn. Votes and
 //! heartbeats have a connection of their own, so that no snapshot delays them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,10 +13,11 @@ use proto::raft::peering_client::PeeringClient;
 use tokio::sync::Mutex;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use types::{Name, NodeId};
+use types::Name;
 
 use super::tls::Tls;
-use crate::local::Local;
+use crate::network::transport::Lane;
+use crate::plan::Member;
 
 /// A connection that is not up by then is tried at the next address.
 const CONNECT: Duration = Duration::from_millis(150);
@@ -30,50 +30,6 @@ pub(super) const CONNECTION_WINDOW: u32 = 8 << 20;
 const MISSES: u32 = 4;
 /// Largest message: a configuration or a batch in one entry, several entries in one request.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
-
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Lane {
-    /// Votes, heartbeats, questions: small and in a hurry.
-    Urgent,
-    /// Entries, snapshots, forwarded proposals.
-    Bulk,
-}
-
-/// All other members.
-#[derive(Clone, Debug)]
-pub(crate) struct Peers(Arc<BTreeMap<NodeId, Arc<Peer>>>);
-
-impl Peers {
-    pub(crate) fn new(local: &Local, tls: Option<&Tls>) -> Self {
-        let others = local
-            .members
-            .iter()
-            .filter(|member| member.id != local.me.id);
-        Self(Arc::new(
-            others
-                .map(|member| {
-                    let peer = Peer {
-                        name: member.name.clone(),
-                        addresses: member.addresses.clone(),
-                        tls: tls.cloned(),
-                        urgent: Mutex::default(),
-                        bulk: Mutex::default(),
-                    };
-                    (member.id, Arc::new(peer))
-                })
-                .collect(),
-        ))
-    }
-
-    pub(crate) fn get(&self, node: NodeId) -> Option<Arc<Peer>> {
-        self.0.get(&node).cloned()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, Arc<Peer>)> + '_ {
-        self.0.iter().map(|(id, peer)| (*id, Arc::clone(peer)))
-    }
-}
 
 /// One other member.
 #[derive(Debug)]
@@ -113,6 +69,16 @@ impl Connected {
 }
 
 impl Peer {
+    pub(super) fn new(member: &Member, tls: Option<&Tls>) -> Self {
+        Self {
+            name: member.name.clone(),
+            addresses: member.addresses.clone(),
+            tls: tls.cloned(),
+            urgent: Mutex::default(),
+            bulk: Mutex::default(),
+        }
+    }
+
     /// The lane's connection, made if there is none.
     pub(crate) async fn connected(&self, lane: Lane) -> Result<Connected, Status> {
         let mut connection = self.lane(lane).lock().await;
