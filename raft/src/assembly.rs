@@ -111,12 +111,17 @@ pub(crate) async fn assemble(
         agreed,
         counter,
     };
-    Ok((Cluster { control, state }, server))
+    let cluster = Cluster {
+        control,
+        state,
+        membership: None,
+    };
+    Ok((cluster, server))
 }
 
 /// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it
 /// waits: what it was about to tell others is told anew by whoever comes after.
-async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
+pub(crate) async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
     // Cancel safe, for that reason.
     tokio::select! {
         biased;

@@ -11,6 +11,7 @@ use crate::changes::{Changes, Hub};
 use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
 use crate::local::Local;
+use crate::members::Membership;
 use crate::pending::Pending;
 use crate::propose::Counter;
 use crate::seat::Seat;
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub control: Control,
     /// What must survive a node.
     pub state: StateGroup,
+    /// Who is a member, on a cluster whose members show certificates.
+    pub membership: Option<Membership>,
 }
 
 /// The durable group: configuration, roles, port blocks.

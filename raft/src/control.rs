@@ -8,21 +8,32 @@ use tokio::sync::watch;
 use crate::config::config_of;
 use crate::error::StartError;
 use crate::group::{ControlGroup, Group, GroupName, MemberId};
+use crate::local::Local;
 use crate::network::Clients;
 use crate::propose::Proposer;
 use crate::seat::{Running, Seat};
 use crate::store::{Applied, Journal, LogStore, Machine, Observer, Recovered};
 
 /// Publishes every change of the control group's state; the newest only.
-struct Agreed(watch::Sender<Arc<ControlState>>);
+struct Agreed {
+    states: watch::Sender<Arc<ControlState>>,
+    local: Arc<Local>,
+}
+
+impl Agreed {
+    fn publish(&self, state: &ControlState) {
+        self.local.roster.follow(state.members());
+        self.states.send_replace(Arc::new(state.clone()));
+    }
+}
 
 impl Observer<ControlGroup> for Agreed {
     fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
-        self.0.send_replace(Arc::new(state.clone()));
+        self.publish(state);
     }
 
     fn replaced(&self, state: &ControlState) {
-        self.0.send_replace(Arc::new(state.clone()));
+        self.publish(state);
     }
 }
 
@@ -46,7 +57,10 @@ pub(crate) async fn start(
     let machine = Machine::new(
         recovered.snapshot.take(),
         Arc::<Applied<ControlGroup>>::default(),
-        Arc::new(Agreed(publish)),
+        Arc::new(Agreed {
+            states: publish,
+            local: Arc::clone(local),
+        }),
         journal.clone(),
     )
     .probed_by(local.probe(ControlGroup::NAME, 0));

@@ -67,6 +67,8 @@ pub struct MemberStatus {
     pub role: MemberRole,
     /// Which of its lives is a member; `None` when it is none.
     pub incarnation: Option<Incarnation>,
+    /// The version of its software; `None` before it was heard.
+    pub software: Option<String>,
     /// When it was last heard; `None` for this member itself, or when it never was.
     pub heard_ago: Option<Duration>,
     /// Up to which log index it is known to hold everything; only the leader knows of others.
@@ -122,7 +124,9 @@ pub(crate) fn of<G: Group>(
         membership = metrics.committed_membership_config.as_ref().clone();
     }
     status.members = local
-        .members
+        .roster
+        .now()
+        .members()
         .iter()
         .map(|member| member_of::<G>(member, local, &membership, &matched))
         .collect();
@@ -150,6 +154,7 @@ fn member_of<G: Group>(
             (None, None) => MemberRole::Absent,
         },
         incarnation: id.and_then(MemberId::from_u64).map(|id| id.incarnation),
+        software: local.software_of(member.id),
         heard_ago: local.heard_ago(member.id),
         matched: matched
             .iter()

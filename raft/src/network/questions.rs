@@ -12,6 +12,7 @@ use super::transport::{Failure, Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
 use crate::seat::Running;
+use crate::version;
 
 /// Between two signs of life, and for an answer to one.
 const TOUCH: Duration = Duration::from_millis(300);
@@ -109,13 +110,20 @@ pub(crate) async fn join<G: Group>(
 
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
-    let questions = local.others().map(|node| async move {
+    let questions = local.others().into_iter().map(|node| async move {
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
+            source: u32::from(local.me.id.0),
+            protocol: version::PROTOCOL,
         };
         let answer = peers.hello(node, question, patience).await.ok()?;
+        if let Err(old) = version::check(answer.protocol) {
+            tracing::warn!(node = %node, reason = %old, "a member is not heard");
+            return None;
+        }
         local.heard(node);
+        local.runs(node, &answer.software);
         Some(answer)
     });
     let answers = futures::future::join_all(questions).await;
