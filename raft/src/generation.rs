@@ -284,6 +284,7 @@ mod tests {
             generation,
             state_healthy: healthy,
             state_voter: voter,
+            ..HelloReply::default()
         }
     }
 

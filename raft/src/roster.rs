@@ -95,14 +95,6 @@ impl View {
     pub(crate) fn judge(&self, node: NodeId, certificate: Fingerprint) -> Judgement {
         self.list.judge(node, certificate)
     }
-
-    /// Whether anybody at all may show that certificate.
-    pub(crate) fn knows(&self, certificate: Fingerprint) -> bool {
-        let by_name = |record: &MemberRecord| record.certificates.is_empty();
-        self.list.is_empty()
-            || self.list.owner_of(certificate).is_some()
-            || self.list.iter().any(by_name)
-    }
 }
 
 fn member(record: &MemberRecord) -> Member {
