@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!     in touch       how the others are
-//!     take part      found or join the control group
+//!     lineages       the control group, one lineage after the other
 //!     generations    the state group, one foundation after the other
 //!     proposals      ControlCommands of the node
 //!     publisher      session changes of the node, in batches
@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 use raft_state::{ControlState, Incarnation};
 use runtime::{Clock, Shutdown, Subsystem};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::changes::Hub;
 use crate::cluster::{Cluster, Control, StateGroup};
-use crate::control;
 use crate::error::StartError;
 use crate::generation::Generations;
 use crate::group::{ControlGroup, MemoryGroup};
+use crate::lineage::{Channels, Keeper, LineageView, Publisher};
 use crate::local::Local;
-use crate::membership::take_part_in_control;
 use crate::network::{Peers, Server, Transport, keep_in_touch};
 use crate::pending::Pending;
 use crate::plan::ClusterPlan;
@@ -78,29 +77,53 @@ pub async fn start_in<S: KvStore>(
         recovered,
         journal,
     };
-    assemble(parts, subsystem).await
+    Ok(assemble(parts, subsystem))
 }
 
+/// Orders to go on alone that may wait; whoever gives one waits for its answer.
+const ORDERS: usize = 4;
+/// Questions of another survivor that may wait; it asks again.
+const QUESTIONS: usize = 4;
+
 /// Starts both groups on the current runtime; members' questions are for the [`Server`].
-pub(crate) async fn assemble(
-    parts: Parts,
-    inner: &mut Subsystem,
-) -> Result<(Cluster, Server), StartError> {
+pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server) {
     let (local, peers) = (&parts.local, &parts.peers);
     let control = Proposer::<ControlGroup>::new(local, peers);
     let state = Proposer::<MemoryGroup>::new(local, peers);
+    let (view, lineage) = watch::channel(LineageView::default());
+    let (questions, asked) = mpsc::channel(QUESTIONS);
     let server = Server {
         local: Arc::clone(local),
         control: Arc::clone(&control.seat),
         state: Arc::clone(&state.seat),
+        lineage: lineage.clone(),
+        questions,
     };
-    let (running, agreed) = control::start(&control, parts.recovered, parts.journal).await?;
-    let in_touch = keep_in_touch(Arc::clone(local), Arc::clone(peers));
+    let (tell, answers) = watch::channel(Vec::new());
+    let in_touch = keep_in_touch(Arc::clone(local), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
-    let take_part = take_part_in_control(control.clone(), running.clone());
-    inner.spawn("take part", until(inner.shutdown(), take_part));
-    let watch_end = control::watch_end(Arc::clone(&control.seat), running);
-    inner.spawn("end of control", until(inner.shutdown(), watch_end));
+    let known = parts.recovered.agreed();
+    local.roster.follow(known.members());
+    let states = Arc::new(watch::Sender::new(Arc::new(known)));
+    let agreed = states.subscribe();
+    let publisher = Publisher {
+        states,
+        local: Arc::clone(local),
+    };
+    let keeper = Keeper {
+        control: control.clone(),
+        journal: parts.journal,
+        publisher,
+        view,
+    };
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let channels = Channels {
+        orders: ordered,
+        questions: asked,
+        answers,
+    };
+    let keeping = keeper.run(parts.recovered, channels);
+    inner.spawn("lineages", until(inner.shutdown(), keeping));
     let (counter, tickets) = Counter::new();
     let attending = attend(control.clone(), tickets, inner.shutdown());
     inner.spawn("proposals", attending);
@@ -110,13 +133,15 @@ pub(crate) async fn assemble(
         seat: control.seat,
         agreed,
         counter,
+        orders,
+        lineage,
     };
     let cluster = Cluster {
         control,
         state,
         membership: None,
     };
-    Ok((cluster, server))
+    (cluster, server)
 }
 
 /// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it

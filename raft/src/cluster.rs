@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
-use tokio::sync::watch;
+use raft_state::{
+    ClusterState, ControlCommand, ControlLineage, ControlOutcome, ControlState, Incarnation,
+    SurvivalReason,
+};
+use tokio::sync::{mpsc, oneshot, watch};
 use types::{NeighborRecord, SessionChange};
 
 use crate::changes::{Changes, Hub};
 use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
+use crate::lineage::{LineageView, Order, SurviveError};
 use crate::local::Local;
 use crate::members::Membership;
 use crate::pending::Pending;
@@ -35,6 +39,8 @@ pub struct Control {
     pub(crate) seat: Arc<Seat<ControlGroup>>,
     pub(crate) agreed: watch::Receiver<Arc<ControlState>>,
     pub(crate) counter: Counter<ControlGroup>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) lineage: watch::Receiver<LineageView>,
 }
 
 impl Control {
@@ -44,6 +50,28 @@ impl Control {
     /// Cancelling leaves the outcome unknown, too.
     pub async fn propose(&self, command: ControlCommand) -> Result<ControlOutcome, ProposeError> {
         self.counter.propose(command).await
+    }
+
+    /// Goes on alone: the next generation begins with everything that this node holds, agreed on or not,
+    /// and with this node as its only member. Whether the other node is really gone is the caller's to
+    /// judge. Refused while there is a quorum.
+    ///
+    /// Cancelling leaves open whether it is done.
+    pub async fn survive(
+        &self,
+        reason: SurvivalReason,
+        by: String,
+    ) -> Result<ControlLineage, SurviveError> {
+        let stopped = || SurviveError::Stopped("this member is shutting down".to_owned());
+        let (done, answer) = oneshot::channel();
+        let order = Order { reason, by, done };
+        self.orders.send(order).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Where this member is among the lineages.
+    pub fn lineage(&self) -> LineageView {
+        self.lineage.borrow().clone()
     }
 
     /// What this member knows to be agreed on; the newest only.

@@ -23,7 +23,7 @@ use crate::network::{hello, join};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
-use crate::seat::Running;
+use crate::seat::{Gate, Running};
 use crate::status::Health;
 use crate::store::{Journal, LogStore, Machine, Observer};
 
@@ -169,6 +169,7 @@ impl Generations {
             raft,
             id,
             generation: lineage.generation,
+            gate: Gate::default(),
         })
     }
 

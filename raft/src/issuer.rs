@@ -287,9 +287,11 @@ pub(crate) async fn propose(
     match control.propose(ControlCommand::Members(command)).await {
         Ok(ControlOutcome::Members(outcome)) => Ok(outcome),
         Ok(other) => Err(Failure::Broken(other.to_string())),
-        Err(error @ (ProposeError::NoLeader { .. } | ProposeError::Stopped { .. })) => {
-            Err(refused(error.to_string()))
-        }
+        Err(
+            error @ (ProposeError::NoLeader { .. }
+            | ProposeError::Frozen { .. }
+            | ProposeError::Stopped { .. }),
+        ) => Err(refused(error.to_string())),
         Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(error.to_string())),
     }
 }

@@ -246,7 +246,7 @@ async fn take_out<G: Group>(seat: &Seat<G>, node: NodeId) -> bool {
     if !running.raft.is_leader() {
         return false;
     }
-    let Ok(_turn) = seat.admission.try_lock() else {
+    let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {
         return false;
     };
     let voters = membership

@@ -85,10 +85,21 @@ impl Local {
     }
 
     /// Everybody but this process, in the order of their numbers.
-    pub(crate) fn others(&self) -> Vec<NodeId> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
         let view = self.roster.now();
         let ids = view.members().iter().map(|member| member.id);
-        ids.filter(|id| *id != self.me.id).collect()
+        let others: Vec<_> = ids.filter(|id| *id != self.me.id).collect();
+        others.into_iter()
+    }
+
+    /// What `node` is for; a witness if nobody knows it, since that one gets least.
+    pub(crate) fn kind_of(&self, node: NodeId) -> MemberKind {
+        self.roster.now().kind_of(node)
+    }
+
+    /// The member that founds the control group: the lowest of those that forward.
+    pub(crate) fn founder(&self) -> Option<NodeId> {
+        self.roster.now().founder()
     }
 
     /// `node` has just been heard.

@@ -14,7 +14,7 @@ use crate::propose::Proposer;
 use crate::seat::{Running, Seat, voters_for_good};
 
 /// Between two tries to take part.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 /// For a learner to catch up before the newcomer is told to ask again.
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// For the leader to take a newcomer in: twice the above, and some time for the way.
@@ -37,7 +37,7 @@ pub(crate) async fn admit<G: Group>(
         tracing::warn!(group = %G::NAME, node = %newcomer.node, "not taken in: it is no member");
         return JoinReply::NotYet;
     }
-    let Ok(_turn) = seat.admission.try_lock() else {
+    let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {
         return JoinReply::NotYet;
     };
     let id = newcomer.to_u64();
@@ -81,17 +81,18 @@ pub(crate) async fn found<G: Group>(running: &Running<G>) -> bool {
     running.raft.initialize(alone).await.is_ok()
 }
 
-/// Returns when this member's vote counts in the control group.
-pub(crate) async fn take_part_in_control(
-    control: Proposer<ControlGroup>,
+/// Returns when this member's vote counts in the control group. `founding`: it is the one to begin it.
+pub(crate) async fn take_part(
+    control: &Proposer<ControlGroup>,
     running: Running<ControlGroup>,
+    founding: bool,
 ) {
     let (local, clients) = (&control.local, control.clients(&running));
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
             join(&clients, &running, ADMISSION).await;
-        } else if !running.is_formed() && may_found(local, answers.len()) {
+        } else if founding && !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");
         }
@@ -101,7 +102,7 @@ pub(crate) async fn take_part_in_control(
 
 /// Only one member founds, and only when most of the members have said that there is nothing to join:
 /// a node with an empty disk must not found a second cluster beside the one that it has forgotten.
-fn may_found(local: &Local, answers: usize) -> bool {
+pub(crate) fn may_found(local: &Local, answers: usize) -> bool {
     let view = local.roster.now();
     let majority = view.members().len() / 2 + 1;
     view.founder() == Some(local.me.id) && answers + 1 >= majority

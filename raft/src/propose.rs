@@ -44,6 +44,8 @@ enum Attempt<O> {
     Nothing,
     /// It was proposed and may be agreed on.
     Unknown,
+    /// Nothing may be proposed.
+    Frozen,
 }
 
 impl<G: Group> Proposer<G> {
@@ -80,6 +82,9 @@ impl<G: Group> Proposer<G> {
                 Attempt::Done(outcome) => return Ok(outcome),
                 Attempt::Nothing => {}
                 Attempt::Unknown => unknown = true,
+                // An earlier attempt may have been heard: then the outcome is unknown all the same.
+                Attempt::Frozen if unknown => {}
+                Attempt::Frozen => return Err(ProposeError::Frozen { group: G::NAME }),
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -104,6 +109,7 @@ impl<G: Group> Proposer<G> {
             Asked::Answer(ProposeReply::Done(outcome)) => Attempt::Done(outcome),
             Asked::Answer(ProposeReply::NotLeader(_)) | Asked::Refused => Attempt::Nothing,
             Asked::Answer(ProposeReply::Unknown) | Asked::Unknown => Attempt::Unknown,
+            Asked::Answer(ProposeReply::Frozen) => Attempt::Frozen,
         }
     }
 

@@ -197,7 +197,7 @@ async fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, Sta
         recovered: prepared.recovered,
         journal,
     };
-    let (mut cluster, server) = assemble(parts, inner).await?;
+    let (mut cluster, server) = assemble(parts, inner);
     let tls = secured.as_ref().map(|secured| secured.tls.clone());
     let membership = secured.map(|secured| keep(secured, grpc, &cluster, inner));
     let issuer = membership.as_ref().and_then(|kept| kept.issuer.clone());

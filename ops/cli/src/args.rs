@@ -1,4 +1,4 @@
-//! The words after `tandem show` and `tandem validate`.
+//! The words after `tandem show` and `tandem validate`; those after `tandem request` are in [`order`].
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,8 +7,12 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use types::Protocol;
 
+mod order;
+
+pub use order::{CandidateArgs, ClusterRequest, RequestCommand, RequestOptions, SurviveArgs};
+
 /// Where a node listens unless its node.toml says otherwise.
-const DEFAULT_SOCKET: &str = "/var/lib/tandem/tandem.sock";
+pub(crate) const DEFAULT_SOCKET: &str = "/var/lib/tandem/tandem.sock";
 
 /// What to look at on a running node.
 #[derive(Clone, Debug, Subcommand)]
@@ -49,10 +53,11 @@ Examples:
   tandem show sessions --protocol udp --port 53
   tandem show sessions --address 192.0.2.10 --json")]
     Sessions(SessionsArgs),
-    /// Raft groups: leader, term, log, members.
+    /// Raft groups: leader, lineage, term, log, members; survivals and candidates.
     #[command(after_help = "\
 Examples:
   tandem show cluster
+  tandem show cluster --json | jq -r '.candidates[].name'
   tandem show cluster --json | jq '.groups[] | {name, leader}'")]
     Cluster(ShowOptions),
     /// Routes that packets follow.
@@ -74,8 +79,9 @@ The text goes to standard output, everything else to standard error.
 
 Examples:
   tandem show config > site.conf
+  tandem show config --candidate b-r7 > lost.conf
   tandem validate site.conf")]
-    Config(ShowOptions),
+    Config(ConfigArgs),
     /// Resolved neighbours (ARP and neighbour discovery).
     #[command(after_help = "\
 Examples:
@@ -104,12 +110,12 @@ impl ShowCommand {
             | Self::Interfaces(options)
             | Self::Cluster(options)
             | Self::Fib(options)
-            | Self::Config(options)
             | Self::Neighbors(options)
             | Self::Processors(options)
             | Self::Version(options) => options,
             Self::Sessions(args) => &args.options,
             Self::Drops(args) => &args.options,
+            Self::Config(args) => &args.options,
         }
     }
 }
@@ -149,6 +155,17 @@ pub struct SessionsArgs {
     /// Only sessions with this port (or ICMP identifier) on either side, translated or not.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What all views have in common.
+    #[command(flatten)]
+    pub options: ShowOptions,
+}
+
+/// `tandem show config`.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// A candidate that `tandem show cluster` lists, instead of the running configuration.
+    #[arg(long, value_name = "NAME")]
+    pub candidate: Option<String>,
     /// What all views have in common.
     #[command(flatten)]
     pub options: ShowOptions,

@@ -11,6 +11,8 @@ pub const EXIT_COMMAND: u8 = 1;
 pub const EXIT_NOT_REACHABLE: u8 = 3;
 /// The socket is there, for others.
 pub const EXIT_NOT_PERMITTED: u8 = 4;
+/// It may do harm, and was not forced.
+pub const EXIT_NEEDS_FORCE: u8 = 5;
 
 /// Why a command of the operator has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,14 @@ pub enum Failure {
         /// Why, in its words.
         reason: String,
     },
+    /// The node would do it if it were forced.
+    #[error("the node at {} does not do that: {reason}. If you know better, add --force", path.display())]
+    NeedsForce {
+        /// The socket.
+        path: PathBuf,
+        /// What speaks against it, in its words.
+        reason: String,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {cause}", path.display())]
     Unreadable {
@@ -112,6 +122,10 @@ impl Failure {
     pub(crate) fn calling(path: &Path, status: &tonic::Status) -> Self {
         match std::error::Error::source(status) {
             Some(source) => Self::lost(path, source),
+            None if status.code() == tonic::Code::Aborted => Self::NeedsForce {
+                path: path.to_owned(),
+                reason: status.message().to_owned(),
+            },
             None => Self::Refused {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
@@ -139,6 +153,7 @@ impl Failure {
             | Self::Lost { .. }
             | Self::Silent { .. } => EXIT_NOT_REACHABLE,
             Self::Denied { .. } => EXIT_NOT_PERMITTED,
+            Self::NeedsForce { .. } => EXIT_NEEDS_FORCE,
         }
     }
 

@@ -10,7 +10,7 @@ use proto::ops::{
     ShowVersionRequest, ShowVrrpRequest,
 };
 
-use crate::args::{SessionsArgs, ShowCommand};
+use crate::args::{ConfigArgs, SessionsArgs, ShowCommand};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::stopwatch::Stopwatch;
@@ -62,7 +62,7 @@ pub async fn show(command: &ShowCommand) -> Result<Page, Failure> {
         ShowCommand::Cluster(_) => ask!(show_cluster, ShowClusterRequest {}),
         ShowCommand::Fib(_) => ask!(show_fib, ShowFibRequest {}),
         ShowCommand::Drops(_) => ask!(show_drops, ShowDropsRequest {}),
-        ShowCommand::Config(_) => ask!(show_config, ShowConfigRequest {}),
+        ShowCommand::Config(args) => ask!(show_config, config_request(args)),
         ShowCommand::Neighbors(_) => ask!(show_neighbors, ShowNeighborsRequest {}),
         ShowCommand::Processors(_) => ask!(show_processors, ShowProcessorsRequest {}),
         ShowCommand::Version(_) => ask!(show_version, ShowVersionRequest {}),
@@ -126,6 +126,12 @@ pub(crate) fn print(page: &Page) -> Result<(), Failure> {
     out.flush()?;
     io::stderr().lock().write_all(page.err.as_bytes())?;
     Ok(())
+}
+
+fn config_request(args: &ConfigArgs) -> ShowConfigRequest {
+    ShowConfigRequest {
+        candidate: args.candidate.clone(),
+    }
 }
 
 fn sessions_request(args: &SessionsArgs) -> ShowSessionsRequest {

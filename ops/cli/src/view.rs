@@ -7,14 +7,15 @@ mod fib;
 mod ha;
 mod interfaces;
 mod neighbors;
+mod order;
 mod processors;
 mod sessions;
 mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaReply, InterfacesReply,
+    LineageReply, NeighborsReply, ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -77,10 +78,12 @@ macro_rules! stamped {
 stamped!(
     ClusterReply,
     ConfigReply,
+    DropCandidateReply,
     DropsReply,
     FibReply,
     HaReply,
     InterfacesReply,
+    LineageReply,
     NeighborsReply,
     ProcessorsReply,
     SessionsReply,

@@ -124,6 +124,15 @@ async fn config_leaves_standard_output_to_what_can_be_loaded() {
 }
 
 #[tokio::test]
+async fn a_candidate_s_text_can_be_loaded_like_the_running_one() {
+    let site = Site::open(Sample::default()).await;
+    let page = site.show("config --candidate a-r4").await.unwrap();
+    assert_eq!(page.out, "config\n    authority\n        name lost\n");
+    assert!(site.show("config --candidate none").await.is_err());
+    site.close().await;
+}
+
+#[tokio::test]
 async fn json_is_one_line_with_one_object_that_says_who_answered() {
     let site = Site::open(Sample::default()).await;
     for view in VIEWS {

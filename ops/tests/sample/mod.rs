@@ -2,11 +2,12 @@
 //!
 //! `ops/cli/tests` includes this file too, so that both sides of the socket speak of the same node.
 
-use ops::{Answer, Header, Node, SessionFilter, Unanswered, view};
+use ops::{Answer, GoOn, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, Failover, FibReply, HaLink, HaPeer, HaReply, Interface,
-    InterfacesReply, Leaders, NeighborsReply, Processor, ProcessorsReply, RaftGroup, RaftMember,
-    Route, SessionsReply, VersionReply, VirtualRouter, VrrpReply,
+    Candidate, ClusterReply, ConfigReply, DropCandidateReply, DropsReply, Failover, FibReply,
+    HaLink, HaPeer, HaReply, Interface, InterfacesReply, Leaders, LineageReply, NeighborsReply,
+    Processor, ProcessorsReply, QuorumView, RaftGroup, RaftMember, Route, SessionsReply, Survival,
+    VersionReply, VirtualRouter, VrrpReply,
 };
 use types::{
     DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId,
@@ -137,13 +138,48 @@ impl Node for Sample {
         Box::pin(async move { Ok(view::drops(counts)) })
     }
 
-    fn config(&self) -> Answer<'_, ConfigReply> {
-        let text = "config\n    authority\n        name lab\n".to_owned();
-        Box::pin(async {
+    fn config(&self, candidate: Option<String>) -> Answer<'_, ConfigReply> {
+        let (revision, name) = match candidate.as_deref() {
+            None => (3, "lab"),
+            Some("a-r4") => (4, "lost"),
+            Some(_) => {
+                let missing = "candidate of this name";
+                return Box::pin(async move { Err(Unanswered::NotYet { missing }) });
+            }
+        };
+        let text = format!("config\n    authority\n        name {name}\n");
+        Box::pin(async move {
             Ok(ConfigReply {
-                revision: 3,
+                revision,
                 text,
                 ..ConfigReply::default()
+            })
+        })
+    }
+
+    fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply> {
+        let answer = match order {
+            GoOn::SurviveForced if by.starts_with("uid ") => Ok(LineageReply {
+                generation: 3,
+                founder: "b".to_owned(),
+                config_revision: 3,
+                ..LineageReply::default()
+            }),
+            GoOn::SurviveForced | GoOn::Thaw => Err(Unanswered::Refused {
+                reason: "this node has not frozen".to_owned(),
+            }),
+            GoOn::Survive => Err(Unanswered::NeedsForce {
+                reason: "the peer is heard on ha0".to_owned(),
+            }),
+        };
+        Box::pin(async { answer })
+    }
+
+    fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply> {
+        Box::pin(async {
+            Ok(DropCandidateReply {
+                name,
+                ..DropCandidateReply::default()
             })
         })
     }
@@ -252,6 +288,8 @@ fn cluster() -> ClusterReply {
         term: 4,
         last_log_index: Some(120),
         applied_index: Some(120),
+        generation: Some(2),
+        founder: Some("b".to_owned()),
         members: vec![
             member(1, "a", "node", Some(90_030), Some(110)),
             member(2, "b", "node", None, Some(120)),
@@ -265,6 +303,28 @@ fn cluster() -> ClusterReply {
     };
     ClusterReply {
         groups: vec![control, state],
+        quorum: Some(QuorumView {
+            without_quorum: "survive".to_owned(),
+            state: "waiting".to_owned(),
+            reasons: vec!["the peer is heard on ha0".to_owned()],
+        }),
+        survivals: vec![Survival {
+            generation: 2,
+            founder: "b".to_owned(),
+            reason: "evidence".to_owned(),
+            by: "policy".to_owned(),
+            at_unix_ms: NOW_MS - 90_000,
+            revision: 3,
+        }],
+        candidates: vec![Candidate {
+            name: "a-r4".to_owned(),
+            revision: 4,
+            author: "root".to_owned(),
+            at_unix_ms: NOW_MS - 95_000,
+            held_by: "a".to_owned(),
+            lineage: "1.1".to_owned(),
+            text_bytes: "1234".to_owned(),
+        }],
         ..ClusterReply::default()
     }
 }

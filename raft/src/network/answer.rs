@@ -18,14 +18,14 @@ use crate::membership;
 use crate::seat::{Running, Seat};
 use crate::store::{decode, encode};
 
-fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
+pub(super) fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
     let payload = encode(value).map_err(|error| Failure::Broken(error.to_string()))?;
     Ok(Reply {
         payload: payload.into(),
     })
 }
 
-fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
+pub(super) fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
     decode(payload).map_err(|error| bad(error.to_string()))
 }
 
@@ -75,7 +75,7 @@ impl Server {
                     G::Command::decode(&command).map_err(|error| bad(error.to_string()))?;
                 reply(&propose_here(&running, command).await)
             }
-            Kind::Join | Kind::Unspecified => Err(bad("no such question")),
+            Kind::Join | Kind::Yield | Kind::Unspecified => Err(bad("no such question")),
         }
     }
 

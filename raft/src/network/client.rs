@@ -37,8 +37,7 @@ impl Clients {
             },
             peers: Arc::clone(&self.peers),
             to,
-            strip: to
-                .is_none_or(|node| self.local.roster.now().kind_of(node) == MemberKind::Witness),
+            strip: to.is_none_or(|node| self.local.kind_of(node) == MemberKind::Witness),
             lane,
         }
     }

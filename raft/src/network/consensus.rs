@@ -65,7 +65,8 @@ impl<G: Group> GroupClient<G> {
             | Kind::PreVote
             | Kind::TransferLeader
             | Kind::Propose
-            | Kind::Join => Lane::Urgent,
+            | Kind::Join
+            | Kind::Yield => Lane::Urgent,
         };
         self.client
             .call(kind, lane, question, option.soft_ttl())

@@ -18,7 +18,7 @@ mod transport;
 
 pub(crate) use client::Clients;
 pub(crate) use questions::{
-    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, propose_to,
+    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, may_yield, propose_to,
 };
 pub use server::Server;
 pub(crate) use server::propose_here;

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
 use raft_state::Versioned;
+use raft_state::yielding::{Answer, Question};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use types::NodeId;
 
 use super::client::Clients;
 use super::transport::{Failure, Lane, Peers};
-use crate::group::{Group, MemberId};
+use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
 use crate::seat::Running;
 use crate::version;
@@ -26,6 +29,8 @@ pub(crate) enum ProposeReply<O> {
     NotLeader(Option<u64>),
     /// It was proposed and may or may not be agreed on.
     Unknown,
+    /// Nothing may be proposed at the moment; nothing was.
+    Frozen,
 }
 
 /// What a member says to somebody who wants to take part.
@@ -110,7 +115,7 @@ pub(crate) async fn join<G: Group>(
 
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
-    let questions = local.others().into_iter().map(|node| async move {
+    let questions = local.others().map(|node| async move {
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
@@ -130,11 +135,31 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
     answers.into_iter().flatten().collect()
 }
 
+/// Asks `rival` whether this member may give way to it.
+pub(crate) async fn may_yield(
+    clients: &Clients,
+    rival: NodeId,
+    question: &Question,
+) -> Option<Answer> {
+    let mut client = clients.client::<ControlGroup>(0, Lane::Urgent);
+    client.to = Some(rival);
+    client
+        .call(Kind::Yield, Lane::Urgent, question, TOUCH)
+        .await
+        .ok()
+}
+
 /// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection
-/// is there when a vote is needed, and an operator sees who is silent. Runs until it is dropped.
-pub(crate) async fn keep_in_touch(local: Arc<Local>, peers: Peers) {
+/// is there when a vote is needed, and an operator sees who is silent. What they say is for whoever keeps
+/// the lineage. Runs until it is dropped.
+pub(crate) async fn keep_in_touch(
+    local: Arc<Local>,
+    peers: Peers,
+    answers: watch::Sender<Vec<HelloReply>>,
+) {
     loop {
-        hello(&local, &peers, TOUCH).await;
+        let heard = hello(&local, &peers, TOUCH).await;
+        answers.send_replace(heard);
         tokio::time::sleep(TOUCH).await;
     }
 }

@@ -4,11 +4,18 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use openraft::errors::{ClientWriteError, RaftError};
-use proto::raft::{Header, HelloReply, HelloRequest, Reply, Request as Message, SnapshotChunk};
+use proto::raft::{
+    Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
+};
+use raft_state::ControlLineage;
+use raft_state::yielding::Question;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::answer;
 use super::questions::ProposeReply;
 use super::transport::{Failure, Replies};
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
+use crate::lineage::{Asked, LineageView};
 use crate::local::Local;
 use crate::plan::Member;
 use crate::seat::{Running, Seat};
@@ -21,6 +28,10 @@ pub struct Server {
     pub(crate) local: Arc<Local>,
     pub(crate) control: Arc<Seat<ControlGroup>>,
     pub(crate) state: Arc<Seat<MemoryGroup>>,
+    /// How this member stands.
+    pub(crate) lineage: watch::Receiver<LineageView>,
+    /// To the keeper of the lineage.
+    pub(crate) questions: mpsc::Sender<Asked>,
 }
 
 impl std::fmt::Debug for Server {
@@ -53,9 +64,31 @@ impl Server {
         let (group, source) = self.group(message.header.as_ref())?;
         self.local.heard(source.node);
         match group {
+            GroupName::Control if message.kind() == Kind::Yield => {
+                self.settle(&message, source).await
+            }
             GroupName::Control => self.call_group(&*self.control, &message, source).await,
             GroupName::State => self.call_group(&*self.state, &message, source).await,
         }
+    }
+
+    /// Passes on that another survivor would give way; the lineages' keeper alone may answer.
+    async fn settle(&self, message: &Message, source: MemberId) -> Result<Reply, Failure> {
+        let question: Question = answer::question(&message.payload)?;
+        let view = self.local.roster.now();
+        let sender = view.get(source.node);
+        let generation = message.header.as_ref().map(|header| header.generation);
+        if sender.is_none_or(|sender| sender.name != question.standing.name)
+            || generation != Some(question.standing.lineage.wire())
+        {
+            return Err(bad("a member speaks for itself alone"));
+        }
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked { question, answer };
+        let busy = |_| wrong("another question is being settled");
+        self.questions.try_send(asked).map_err(busy)?;
+        let answer = answered.await;
+        answer::reply(&answer.map_err(|_| wrong("this member has nothing to say to that"))?)
     }
 
     /// Takes a stream of entries; each has its answer on the stream that goes back.
@@ -103,6 +136,8 @@ impl Server {
         version::check(question.protocol).map_err(|old| wrong(old.to_string()))?;
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
+        let lineage = self.lineage.borrow();
+        let standing = lineage.standing.as_ref();
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
@@ -110,6 +145,10 @@ impl Server {
             generation: state.as_ref().map_or(0, |running| running.generation),
             state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
             state_voter: state.is_some_and(|running| running.is_voter()),
+            control_lineage: lineage.lineage.map_or(0, ControlLineage::wire),
+            control_committed: standing.map(|standing| standing.committed),
+            control_frozen: lineage.frozen,
+            name: self.local.me.name.to_string(),
             protocol: version::PROTOCOL,
             software: version::SOFTWARE.to_owned(),
         })
@@ -150,6 +189,9 @@ pub(crate) async fn propose_here<G: Group>(
     running: &Running<G>,
     command: G::Command,
 ) -> ProposeReply<G::Outcome> {
+    let Some(_entered) = running.gate.enter() else {
+        return ProposeReply::Frozen;
+    };
     match running.raft.client_write(command).await {
         Ok(response) => ProposeReply::Done(response.data),
         Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {

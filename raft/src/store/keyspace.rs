@@ -58,6 +58,10 @@ pub enum Key {
     Snapshot,
     /// The incarnation under which this store began: the member that it belongs to.
     Founded,
+    /// The lineage of the group that the store takes part in; absent in a store of before there were any.
+    Lineage,
+    /// What lineages that lost have left here and has not been handed over yet.
+    Aside,
 }
 
 impl Key {
@@ -76,6 +80,9 @@ impl Key {
             Self::Purged => b"purged".to_vec(),
             Self::Snapshot => b"snapshot".to_vec(),
             Self::Founded => b"founded".to_vec(),
+            // Not "lineage": that would be among the entries, whose keys begin alike.
+            Self::Lineage => b"generation".to_vec(),
+            Self::Aside => b"aside".to_vec(),
         }
     }
 
@@ -124,4 +131,25 @@ pub trait KvStore: Send + 'static {
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// An error that blames the content.
     fn damaged(&self, reason: String) -> StoreError;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_key_is_among_those_of_the_entries() {
+        let others = [
+            Key::Vote,
+            Key::Committed,
+            Key::Purged,
+            Key::Snapshot,
+            Key::Founded,
+            Key::Lineage,
+            Key::Aside,
+        ];
+        for key in others {
+            assert_ne!(key.to_bytes().first(), Some(&Key::ENTRIES), "{key:?}");
+        }
+    }
 }

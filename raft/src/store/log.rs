@@ -15,12 +15,16 @@ use openraft::entry::RaftEntry;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{OptionalSend, RaftTypeConfig};
 use parking_lot::RwLock;
-use raft_state::{Incarnation, Versioned};
+use raft_state::{ControlLineage, Incarnation, Versioned};
 
 use super::codec::{decode, encode};
 use super::journal::Journal;
 use super::keyspace::{Change, Key, KvStore, StoreError};
 use crate::group::{Entry, Group, LogId, SnapshotMeta, Types, Vote};
+
+mod turn;
+
+pub(crate) use turn::{Aside, Held};
 
 /// The log of one group; clones share it.
 #[derive(Clone, Debug)]
@@ -30,7 +34,7 @@ pub(crate) struct LogStore<G: Group> {
     journal: Journal,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Log<G: Group> {
     entries: BTreeMap<u64, Entry<G>>,
     purged: Option<LogId<G>>,
@@ -59,6 +63,10 @@ pub(crate) struct Recovered<G: Group> {
     pub(crate) snapshot: Option<StoredSnapshot<G>>,
     /// The member that the store belongs to; absent in a new store.
     pub(crate) founded: Option<Incarnation>,
+    /// The lineage that it takes part in; absent in a new store and in an old one.
+    pub(crate) lineage: Option<ControlLineage>,
+    /// What lineages that lost have left here.
+    pub(crate) aside: Vec<Aside>,
 }
 
 impl<G: Group> Recovered<G> {
@@ -105,6 +113,8 @@ impl<G: Group> Recovered<G> {
             log,
             snapshot,
             founded,
+            lineage: read(store, Key::Lineage)?,
+            aside: read(store, Key::Aside)?.unwrap_or_default(),
         })
     }
 
@@ -127,7 +137,7 @@ impl<G: Group> Recovered<G> {
     }
 
     /// Whether nothing was ever written by a consensus.
-    fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.log.vote.is_none() && self.log.entries.is_empty() && self.snapshot.is_none()
     }
 }

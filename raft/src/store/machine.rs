@@ -8,6 +8,7 @@ use openraft::entry::RaftEntry;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot};
 use openraft::{EntryPayload, OptionalSend};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::keyspace::{Change, Key};
@@ -62,8 +63,13 @@ pub(crate) struct Machine<G: Group> {
     journal: Journal,
     last: Option<LogId<G>>,
     membership: StoredMembership<G>,
-    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+    snapshot: SharedSnapshot<G>,
+    /// Lets go of whoever waits for this machine's end.
+    end: Option<watch::Receiver<()>>,
 }
+
+/// The current snapshot, for whoever looks at it when the machine is gone.
+pub(crate) type SharedSnapshot<G> = Arc<Mutex<Option<StoredSnapshot<G>>>>;
 
 impl<G: Group> Machine<G> {
     /// Begins with `snapshot`, or with nothing.
@@ -91,7 +97,21 @@ impl<G: Group> Machine<G> {
             last,
             membership,
             snapshot: Arc::new(Mutex::new(snapshot)),
+            end: None,
         }
+    }
+
+    /// The current snapshot, as it will be when the machine has ended.
+    pub(crate) fn shared_snapshot(&self) -> SharedSnapshot<G> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Waiting until the sender is closed is waiting for the machine's end: then nothing is written any
+    /// more.
+    pub(crate) fn tell_end(&mut self) -> watch::Sender<()> {
+        let (sender, receiver) = watch::channel(());
+        self.end = Some(receiver);
+        sender
     }
 
     /// Shows `probe` everything, beginning with what there is.
@@ -175,6 +195,7 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
             state: self.applied.state(),
             journal: self.journal.clone(),
             snapshot: Arc::clone(&self.snapshot),
+            end: self.end.clone(),
         }
     }
 
@@ -214,7 +235,10 @@ pub(crate) struct Builder<G: Group> {
     meta: SnapshotMeta<G>,
     state: G::State,
     journal: Journal,
-    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+    snapshot: SharedSnapshot<G>,
+    /// As long as it builds, the machine has not ended.
+    #[expect(dead_code, reason = "held, not read")]
+    end: Option<watch::Receiver<()>>,
 }
 
 impl<G: Group> RaftSnapshotBuilder<Types<G>> for Builder<G> {

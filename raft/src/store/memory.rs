@@ -38,7 +38,13 @@ impl KvStore for MemoryStore {
             .iter()
             .filter_map(|(key, value)| match key {
                 Key::Entry(index) => Some((*index, value.clone())),
-                Key::Vote | Key::Committed | Key::Purged | Key::Snapshot | Key::Founded => None,
+                Key::Vote
+                | Key::Committed
+                | Key::Purged
+                | Key::Snapshot
+                | Key::Founded
+                | Key::Lineage
+                | Key::Aside => None,
             })
             .collect())
     }

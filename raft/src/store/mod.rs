@@ -23,8 +23,8 @@ pub(crate) use codec::{decode, encode};
 pub(crate) use incarnation::next_incarnation;
 pub(crate) use journal::Journal;
 pub use keyspace::{Change, Key, KvStore, StoreError};
-pub(crate) use log::{LogStore, Recovered};
-pub(crate) use machine::{Applied, Machine, Observer};
+pub(crate) use log::{Aside, Held, LogStore, Recovered};
+pub(crate) use machine::{Applied, Machine, Observer, SharedSnapshot};
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub(crate) use on_disk::DiskStore;
