@@ -8,6 +8,7 @@
 //! ```
 
 mod args;
+mod coverage;
 mod film;
 mod health;
 mod lifetime;

@@ -10,6 +10,7 @@
 //!                                       ▲                    └─claims─► control    │
 //!                                       └──install, learn── reconcile::sessions ◄──┘
 //!  watchman: looks at all of them ten times a second ──► verdict ──► operators
+//!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use types::{Epoch, EpochGate, Name, NodeId};
 use vrrp::GroupPlan;
 
+use crate::coverage::Surveyor;
 use crate::film::{self, Scene};
 use crate::health::{Verdict, Watchman};
 use crate::operator::Desk;
@@ -189,6 +191,15 @@ fn start_inward(
     };
     let shutdown = subsystem.shutdown();
     subsystem.spawn("health", watchman.run(shutdown.clone()));
+    let surveyor = Surveyor {
+        has_peer: parts.site.peer.is_some(),
+        clock: parts.clock,
+        gate: parts.gate.clone(),
+        state: parts.cluster.state.clone(),
+        redundancy: parts.redundancy_handle(),
+        data_plane: parts.data_plane.clone(),
+    };
+    subsystem.spawn("coverage", surveyor.run(shutdown.clone()));
     let changes = parts.cluster.state.changes();
     subsystem.spawn(
         "sessions",

@@ -365,6 +365,7 @@ fn session(id: u128, port: u16) -> SessionRecord {
         tenant: Some(Name::from("staff")),
         tcp: Some(TcpState::Established),
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 1_900_000,
         opened_unix_ms: NOW_MS - 90_061_000,
     }

@@ -19,6 +19,6 @@ pub use id::{Epoch, Giid, Name, NodeId, Revision, SessionId, Vrid};
 pub use member::{Fingerprint, MemberKind};
 pub use neighbor::NeighborRecord;
 pub use net::{InterfaceAddress, MacAddr};
-pub use role::{EpochGate, PeerState};
+pub use role::{Coverage, EpochGate, PeerState};
 pub use session::{Direction, Hop, SessionChange, SessionRecord, TcpState};
 pub use time::Instant;

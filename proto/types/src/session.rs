@@ -1,5 +1,6 @@
 //! The record of a session: what one node tells the others, and what it programs from them.
 
+use core::time::Duration;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ pub struct SessionRecord {
     pub tcp: Option<TcpState>,
     /// A reverse packet has been seen (UDP, ICMP) or the handshake is complete (TCP).
     pub established: bool,
+    /// Idle timeout until established, in milliseconds.
+    pub initial_timeout_ms: u32,
     /// Idle timeout once established, in milliseconds.
     pub timeout_ms: u32,
     /// When it was opened, in milliseconds of Unix time: for people only.
@@ -85,9 +88,31 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// RFC 5382 REQ-5: a connection that opens, closes or was reset is forgotten after four idle minutes
+    /// at the earliest. After a reset too (RFC 7857 §2.2): nobody has checked its sequence number, so a
+    /// forged one must not tear a hole into a connection that goes on.
+    pub const TRANSITORY_IDLE: Duration = Duration::from_mins(4);
+
     /// The translated source, when the session has source NAT.
     pub fn source_nat(&self) -> Option<Endpoint> {
         (self.reverse.dst != self.forward.src).then_some(self.reverse.dst)
+    }
+
+    /// How long it may be idle in its present state. What opens or closes has the shorter of the
+    /// protocol's time and the operator's.
+    pub fn idle_timeout(&self) -> Duration {
+        let initial = Duration::from_millis(u64::from(self.initial_timeout_ms));
+        if !self.established {
+            return initial;
+        }
+        let established = Duration::from_millis(u64::from(self.timeout_ms));
+        match self.tcp {
+            None | Some(TcpState::Established) => established,
+            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
+            Some(
+                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
+            ) => established.min(Self::TRANSITORY_IDLE),
+        }
     }
 
     /// A number for this version of the session: two tables whose fingerprints sum up alike hold the

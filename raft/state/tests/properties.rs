@@ -223,6 +223,7 @@ fn put(id: u128, epoch: u64, version: u32) -> SessionChange {
         tenant: None,
         tcp: None,
         established: version > 0,
+        initial_timeout_ms: 10_000,
         timeout_ms: 30_000,
         opened_unix_ms: 0,
     })

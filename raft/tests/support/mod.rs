@@ -81,6 +81,7 @@ pub(crate) fn put(id: u128, version: u32) -> SessionChange {
         tenant: None,
         tcp: None,
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 30_000,
         opened_unix_ms: 0,
     })

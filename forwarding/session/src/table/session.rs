@@ -9,11 +9,7 @@ use types::{
 
 use super::Stamp;
 use crate::policy::Timeouts;
-use crate::tcp_state::{self, Segment, TRANSITORY_IDLE};
-
-/// What a replicated session that is not established yet gets: the record carries only the timeout of
-/// established ones, and the protocols' default is this.
-const INITIAL_MS: u32 = 10_000;
+use crate::tcp_state::{self, Segment};
 
 /// A session to be opened.
 #[derive(Clone, Debug)]
@@ -49,7 +45,6 @@ pub struct Session {
     last_seen: Instant,
     forward: Counters,
     reverse: Counters,
-    initial_ms: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,19 +71,18 @@ impl Session {
                 tenant: new.tenant,
                 tcp: new.segment.map(tcp_state::opening),
                 established: false,
+                initial_timeout_ms: new.timeouts.initial_ms,
                 timeout_ms: new.timeouts.established_ms,
                 opened_unix_ms: new.opened_unix_ms,
             },
             last_seen: now,
             forward: Counters::default(),
             reverse: Counters::default(),
-            initial_ms: new.timeouts.initial_ms,
         }
     }
 
     pub(super) fn replicated(record: SessionRecord, now: Instant) -> Self {
         Self {
-            initial_ms: INITIAL_MS.min(record.timeout_ms),
             record,
             last_seen: now,
             forward: Counters::default(),
@@ -144,21 +138,9 @@ impl Session {
         self.last_seen
     }
 
-    /// How long it may be idle in its present state. What opens or closes has the shorter of the
-    /// protocol's time and the operator's.
+    /// How long it may be idle in its present state.
     pub fn idle_timeout(&self) -> Duration {
-        let initial = Duration::from_millis(u64::from(self.initial_ms));
-        if !self.record.established {
-            return initial;
-        }
-        let established = Duration::from_millis(u64::from(self.record.timeout_ms));
-        match self.record.tcp {
-            None | Some(TcpState::Established) => established,
-            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
-            Some(
-                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
-            ) => established.min(TRANSITORY_IDLE),
-        }
+        self.record.idle_timeout()
     }
 
     /// The inside endpoint and its translation, when the session has source NAT.

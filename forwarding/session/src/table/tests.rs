@@ -194,6 +194,28 @@ fn an_operators_shorter_timeout_holds_for_closing_connections_too() {
     );
 }
 
+/// RFC 4787 REQ-5: a mapping that was only used outwards lives as long on the node that takes over.
+#[test]
+fn a_replicated_session_that_nobody_has_answered_keeps_its_own_initial_timeout() {
+    let timeouts = Timeouts {
+        initial_ms: 120_000,
+        established_ms: 180_000,
+    };
+    let mut owner = active();
+    let new = NewSession { timeouts, ..udp(1) };
+    owner.open(new, at(0)).unwrap();
+    let changes = take(&mut owner, A);
+
+    let mut other = Table::new(10, hasher());
+    let installed = other.install(&changes[0], at(0), &mut Vec::new());
+    let Installed::Added(slot) = installed else {
+        panic!("{installed:?}");
+    };
+    let session = other.get(slot).unwrap();
+    assert!(!session.record().established);
+    assert_eq!(session.idle_timeout(), Duration::from_secs(120));
+}
+
 #[test]
 fn idle_sessions_end_and_busy_ones_stay() {
     let mut table = active();

@@ -74,7 +74,8 @@ fn perform(args: &DemoArgs, sandbox: &Sandbox) -> anyhow::Result<DemoReport> {
         let round = round::play(&mut stage, &traffic, number, &progress)?;
         progress.note(&round.film());
         rounds.push(round);
-        if number < args.rounds {
+        // Who stays to look around finds a whole pair.
+        if number < args.rounds || args.keep {
             round::bring_back(&mut stage, &mut rounds, &progress)?;
         }
     }

@@ -1,5 +1,8 @@
 //! Sockets on which other members reach this one.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -7,11 +10,11 @@ use proto::raft::admission_server::AdmissionServer;
 use proto::raft::peering_server::PeeringServer;
 use runtime::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_rustls::server::TlsStream;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::Connected;
 
+use super::door::{Door, Guest};
 use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
 use super::service::Service;
 use super::tls::Tls;
@@ -24,6 +27,8 @@ const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Handshakes at a time; beyond, connections wait in the kernel's queue, and there is room again as
 /// soon as one has ended or has taken too long.
 const HANDSHAKES: usize = 64;
+/// A connection whose other end answers no ping for that long is given up.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Serves on all `listeners` until the end.
 pub(crate) async fn serve(
@@ -32,19 +37,23 @@ pub(crate) async fn serve(
     tls: Option<Tls>,
     mut shutdown: Shutdown,
 ) {
-    let incoming = futures::stream::select_all(listeners.into_iter().map(TcpListenerStream::new))
-        .filter_map(|accepted| async {
-            // A connection that died in the queue is its owner's loss alone.
-            let stream = accepted.ok()?;
-            stream.set_nodelay(true).ok()?;
-            Some(stream)
-        });
+    let local = Arc::clone(&service.server.local);
+    let door = Door::new(move || {
+        let view = local.roster.now();
+        let addresses = view.members().iter().flat_map(|member| &member.addresses);
+        addresses.map(SocketAddr::ip).collect::<BTreeSet<_>>()
+    });
+    let watched = listeners
+        .into_iter()
+        .map(|listener| Arc::clone(&door).watch(listener).boxed());
+    let incoming = futures::stream::select_all(watched);
     let serving = async {
         match tls {
-            None => serve_on(service, incoming.map(Ok)).await,
+            None => serve_on(service, incoming).await,
             Some(tls) => {
                 let secured = incoming
-                    .map(move |stream| handshake(tls.clone(), stream))
+                    .filter_map(|guest| async { guest.ok() })
+                    .map(move |guest| handshake(tls.clone(), guest))
                     .buffer_unordered(HANDSHAKES)
                     .filter_map(|stream| async { stream.map(Ok) });
                 serve_on(service, secured).await;
@@ -60,9 +69,9 @@ pub(crate) async fn serve(
 }
 
 /// The stream after its handshake, if that went well. Each begins with the credentials of its moment.
-async fn handshake(tls: Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-    let from = stream.peer_addr().ok();
-    let accepting = tls.acceptor().accept(stream);
+async fn handshake(tls: Tls, guest: Guest) -> Option<TlsStream<Guest>> {
+    let from = guest.connect_info().remote_addr();
+    let accepting = tls.acceptor().accept(guest);
     let reason = match tokio::time::timeout(HANDSHAKE, accepting).await {
         Ok(Ok(stream)) => return Some(stream),
         Ok(Err(error)) => error.to_string(),
@@ -84,6 +93,8 @@ where
     let serving = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(peering)
         .add_service(admission)
         .serve_with_incoming(incoming);

@@ -1,6 +1,7 @@
 //! The messages by gRPC: connections with failover on one side, a service on the other.
 
 mod dial;
+mod door;
 mod listen;
 mod peer;
 mod service;
