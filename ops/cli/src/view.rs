@@ -6,6 +6,7 @@ mod drops;
 mod fib;
 mod ha;
 mod interfaces;
+mod members;
 mod neighbors;
 mod order;
 mod processors;
@@ -15,7 +16,8 @@ mod vrrp;
 
 use proto::ops::{
     ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaReply, InterfacesReply,
-    LineageReply, NeighborsReply, ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    InvitationReply, LineageReply, MembersReply, NeighborsReply, ProcessorsReply, RemovedReply,
+    RotatedReply, SessionsReply, VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -83,9 +85,13 @@ stamped!(
     FibReply,
     HaReply,
     InterfacesReply,
+    InvitationReply,
     LineageReply,
+    MembersReply,
     NeighborsReply,
     ProcessorsReply,
+    RemovedReply,
+    RotatedReply,
     SessionsReply,
     VersionReply,
     VrrpReply,
