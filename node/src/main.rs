@@ -4,9 +4,10 @@
 //! main ─ args ─┬─ node ──── wiring: raft, forwarding, vrrp, ops and the bridges between them
 //!              ├─ witness ─ raft alone
 //!              ├─ demo, lab ─ the laboratory drives this same binary from outside
-//!              └─ show, validate ─ the operator's client
+//!              └─ show, request, validate ─ the operator's client
 //! ```
 
+mod anchors;
 mod args;
 mod coverage;
 mod film;
@@ -18,6 +19,7 @@ mod reconcile;
 mod replicate;
 mod running;
 mod site;
+mod survivor;
 mod takeover;
 mod threads;
 mod wiring;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => lab::demo::run(&args),
         Command::Lab(command) => lab::bench::run(&command),
         Command::Show(command) => client(cli::run_show(command)),
+        Command::Request(command) => client(cli::run_request(command)),
         Command::Validate(args) => cli::run_validate(&args),
     }
 }

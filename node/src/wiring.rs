@@ -9,16 +9,19 @@
 //!        └────────────────────────► forwarding ──Event──► replicate ──publish──► state group
 //!                                       ▲                    └─claims─► control    │
 //!                                       └──install, learn── reconcile::sessions ◄──┘
+//!  judge: looks at quorum, HA links, advertisements and anchors ──survive──► control group
 //!  watchman: looks at all of them ten times a second ──► verdict ──► operators
 //!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use config::bootstrap::{Bootstrap, Security};
 use config::valid::{Node, SessionProcessors};
 use ha::Timeline;
+use ha::survivor::Policy;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
 use runtime::{Clock, Mailbox, Outlet, Subsystem};
@@ -35,6 +38,7 @@ use crate::reconcile::{self, Follow};
 use crate::replicate::{self, Replicate};
 use crate::running::{self, Running};
 use crate::site::Site;
+use crate::survivor::{self, Judge};
 use crate::takeover::{self, Takeover};
 use crate::threads::Utilization;
 use crate::{lifetime, plan};
@@ -128,7 +132,14 @@ fn start(
     let (films_sender, films) = watch::channel(Timeline::default());
     subsystem.spawn("film", film::run(film, films_sender));
     start_outward(&parts, packet_events, role_events, scenes, subsystem);
-    Ok(start_inward(&parts, running, films, subsystem))
+    let without_quorum = survivor::policy(&bootstrap.without_quorum);
+    Ok(start_inward(
+        &parts,
+        running,
+        films,
+        without_quorum,
+        subsystem,
+    ))
 }
 
 /// What this node did → film, control group, state group.
@@ -172,6 +183,7 @@ fn start_inward(
     parts: &Parts,
     running: Running,
     films: watch::Receiver<Timeline>,
+    without_quorum: (Policy, Vec<IpAddr>),
     subsystem: &mut Subsystem,
 ) -> Desk {
     let (running_sender, running) = watch::channel(running);
@@ -200,6 +212,7 @@ fn start_inward(
         data_plane: parts.data_plane.clone(),
     };
     subsystem.spawn("coverage", surveyor.run(shutdown.clone()));
+    let survivor = start_judge(parts, running.clone(), without_quorum, subsystem);
     let changes = parts.cluster.state.changes();
     subsystem.spawn(
         "sessions",
@@ -225,7 +238,32 @@ fn start_inward(
         verdict,
         films,
         utilization,
+        survivor,
     }
+}
+
+/// Watches whether this node may go on without the other one, if there is one.
+fn start_judge(
+    parts: &Parts,
+    running: watch::Receiver<Running>,
+    (policy, anchors): (Policy, Vec<IpAddr>),
+    subsystem: &mut Subsystem,
+) -> Option<watch::Receiver<survivor::View>> {
+    let (peer, _) = parts.site.peer.as_ref()?;
+    let (view, shown) = watch::channel(survivor::View::new(policy));
+    let judge = Judge {
+        clock: parts.clock,
+        control: parts.cluster.control.clone(),
+        redundancy: parts.redundancy_handle(),
+        running,
+        site: parts.site.clone(),
+        peer: *peer,
+        anchors,
+        view,
+    };
+    let judging = judge.run(subsystem.shutdown());
+    subsystem.spawn("survivor", judging);
+    Some(shown)
 }
 
 fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {

@@ -80,8 +80,11 @@ impl Generations {
     /// Waits for the control group to agree on something, but not for long. Cancel safe.
     async fn news(&mut self) {
         let changed = self.agreed.changed();
-        // Neither lateness nor the end of the control group is news for the caller, who looks anyway.
-        let _late_or_ended = tokio::time::timeout(TICK, changed).await;
+        // Lateness is no news for the caller, who looks anyway. The end of the control group is told at
+        // once, and again each time: without a rest its news would keep a processor busy for ever.
+        if let Ok(Err(_ended)) = tokio::time::timeout(TICK, changed).await {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     async fn take_part(&mut self, lineage: Lineage, carried: &mut ClusterState) -> End {

@@ -13,6 +13,7 @@ use raft_state::{
 };
 use types::NodeId;
 
+use crate::probe::View;
 use crate::store::Machine;
 
 /// Which of the two groups.
@@ -86,6 +87,8 @@ pub(crate) trait Group:
 
     fn apply(state: &mut Self::State, command: &Self::Command) -> Self::Outcome;
     fn checksum(state: &Self::State) -> Checksum;
+    /// The state for whoever looks on.
+    fn view(state: &Self::State) -> View<'_>;
     /// Leaves of a command what a witness may have: nothing of the operators' or their clients'.
     fn strip(command: &mut Self::Command);
     /// Leaves of a state what a witness may have.
@@ -110,6 +113,10 @@ impl Group for ControlGroup {
 
     fn checksum(state: &ControlState) -> Checksum {
         state.checksum()
+    }
+
+    fn view(state: &ControlState) -> View<'_> {
+        View::Control(state)
     }
 
     fn strip(command: &mut ControlCommand) {
@@ -141,6 +148,10 @@ impl Group for MemoryGroup {
 
     fn checksum(state: &ClusterState) -> Checksum {
         state.checksum()
+    }
+
+    fn view(state: &ClusterState) -> View<'_> {
+        View::State(state)
     }
 
     fn strip(command: &mut StateCommand) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use openraft::EntryPayload;
-use raft_state::{Checksum, Versioned};
+use raft_state::{ClusterState, ControlState, Versioned};
 
 use crate::group::{Group, GroupName, LogId};
 
@@ -28,14 +28,23 @@ pub enum Content {
     Consensus,
     /// A command, encoded.
     Command(Vec<u8>),
-    /// Everything up to that place, as a snapshot; the state, encoded.
-    State(Vec<u8>),
+    /// Everything up to that place, as a snapshot.
+    Snapshot,
+}
+
+/// What a group's state is after something was applied.
+#[derive(Clone, Copy, Debug)]
+pub enum View<'a> {
+    /// Of the durable group.
+    Control(&'a ControlState),
+    /// Of the group in memory.
+    State(&'a ClusterState),
 }
 
 /// Sees everything that one member applies, in order, on the consensus's own thread.
 pub trait Probe: fmt::Debug + Send + Sync + 'static {
-    /// `content` was applied and made a state with that checksum.
-    fn applied(&self, place: Place, content: Content, checksum: Checksum);
+    /// `content` was applied and made that state.
+    fn applied(&self, place: Place, content: Content, state: View<'_>);
 }
 
 type Payload<G> = EntryPayload<<G as Group>::Command, u64, ()>;
@@ -64,12 +73,11 @@ impl GroupProbe {
 
     pub(crate) fn applied<G: Group>(&self, at: &LogId<G>, content: Content, state: &G::State) {
         let place = self.place::<G>(at);
-        self.probe.applied(place, content, G::checksum(state));
+        self.probe.applied(place, content, G::view(state));
     }
 
     pub(crate) fn replaced<G: Group>(&self, at: &LogId<G>, state: &G::State) {
-        let content = Content::State(state.encode().unwrap_or_default());
-        self.applied::<G>(at, content, state);
+        self.applied::<G>(at, Content::Snapshot, state);
     }
 
     fn place<G: Group>(&self, at: &LogId<G>) -> Place {

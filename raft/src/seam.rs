@@ -8,5 +8,5 @@
 pub use crate::assembly::{Surroundings, start_in};
 pub use crate::engine::seed;
 pub use crate::network::{Failure, Lane, Replies, Server, Streaming, Transport};
-pub use crate::probe::{Content, Place, Probe};
+pub use crate::probe::{Content, Place, Probe, View};
 pub use crate::store::{Change, Key, KvStore};

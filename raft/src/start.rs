@@ -135,7 +135,7 @@ async fn run(
     mut shutdown: Shutdown,
 ) {
     let mut inner = Subsystem::default();
-    let seats = match begin(prepared, &mut inner).await {
+    let seats = match begin(prepared, &mut inner) {
         Ok(cluster) => {
             let seats = (
                 Arc::clone(&cluster.control.seat),
@@ -185,7 +185,7 @@ async fn close<G: Group>(seat: &Seat<G>) {
 }
 
 /// Assembles the groups on gRPC and on the disk's own thread.
-async fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
+fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
     let (local, secured) = (prepared.local, prepared.secured);
     let grpc = Grpc::new(&local, secured.as_ref().map(|secured| &secured.tls));
     let peers: Peers = Arc::new(grpc.clone());

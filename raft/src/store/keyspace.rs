@@ -68,7 +68,8 @@ impl Key {
     /// First byte of all entries' keys.
     pub(crate) const ENTRIES: u8 = b'l';
 
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
+    /// The key as bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Entry(index) => {
                 let mut key = vec![Self::ENTRIES];
@@ -87,7 +88,7 @@ impl Key {
     }
 
     /// The index in an entry's key.
-    pub(crate) fn entry_index(key: &[u8]) -> Option<u64> {
+    pub fn entry_index(key: &[u8]) -> Option<u64> {
         let (&Self::ENTRIES, index) = key.split_first()? else {
             return None;
         };
