@@ -32,6 +32,13 @@ pub struct Cluster {
     pub membership: Option<Membership>,
 }
 
+impl Cluster {
+    /// The cluster's id.
+    pub fn id(&self) -> &str {
+        &self.control.local.cluster_id
+    }
+}
+
 /// The durable group: configuration, roles, port blocks.
 #[derive(Clone)]
 pub struct Control {

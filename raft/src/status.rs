@@ -1,5 +1,6 @@
 //! How the groups are, for operators and for readiness.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -66,6 +67,8 @@ pub struct MemberStatus {
     pub name: Name,
     /// Whether it forwards.
     pub kind: MemberKind,
+    /// Where it is reached.
+    pub addresses: Vec<SocketAddr>,
     /// Whether it is agreed on that its vote counts.
     pub role: MemberRole,
     /// Which of its lives is a member; `None` when it is none.
@@ -162,6 +165,7 @@ fn member_of<G: Group>(
         id: member.id,
         name: member.name.clone(),
         kind: member.kind,
+        addresses: member.addresses.clone(),
         role: match (voter, learner) {
             (Some(_), _) => MemberRole::Voter,
             (None, Some(_)) => MemberRole::Learner,

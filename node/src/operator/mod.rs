@@ -6,6 +6,7 @@
 mod cluster;
 mod ha;
 mod interfaces;
+mod members;
 mod order;
 mod vrrp;
 
@@ -128,6 +129,10 @@ impl Desk {
 }
 
 impl ops::Node for Desk {
+    fn members_port(&self) -> Option<&dyn ops::MembersPort> {
+        Some(self)
+    }
+
     fn header(&self) -> Header {
         Header {
             node: self.site.node.clone(),

@@ -17,7 +17,7 @@ Exit status:
 
 Examples:
   tandem cluster init --cluster west --router branch --node a --address 198.18.0.1:7400 \\
-      --ha-link ha0=198.18.0.1:7401,198.18.0.2:7401
+      --ha-link ha0=198.18.0.1:7401,198.18.0.2:7401 --configuration site.conf
   tandem cluster token                    on a: a token for one more node
   tandem cluster join --token tandem1… --node b --address 198.18.0.2:7400 \\
       --ha-link ha0=198.18.0.2:7401,198.18.0.1:7401
@@ -132,9 +132,9 @@ pub struct InitArgs {
     /// This node, as the configuration names it.
     #[arg(long, value_name = "NAME")]
     pub node: String,
-    /// A configuration to begin with.
+    /// The configuration to begin with; `tandem validate` checks it.
     #[arg(long, value_name = "FILE")]
-    pub configuration: Option<PathBuf>,
+    pub configuration: PathBuf,
     /// What all machines have in common.
     #[command(flatten)]
     pub machine: MachineArgs,
