@@ -26,7 +26,7 @@ use crate::seat::Seat;
 /// Between two looks at what there is to do.
 const TICK: Duration = Duration::from_millis(200);
 /// After a renewal that did not work out.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 /// For one change of a group's members.
 const CHANGE: Duration = Duration::from_secs(2);
 
@@ -221,7 +221,7 @@ impl Keeper {
             let command = MembersCommand::RemoveMember { id: record.id };
             match propose(&self.control, command).await {
                 Ok(_) => {
-                    tracing::info!(node = %record.id, name = %record.name, "a member was removed")
+                    tracing::info!(node = %record.id, name = %record.name, "a member was removed");
                 }
                 Err(failure) => tracing::debug!(%failure, "a member is not removed yet"),
             }

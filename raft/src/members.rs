@@ -43,9 +43,6 @@ pub enum MembersError {
     /// A member does not remove itself.
     #[error("{0} is this member: remove it on another node")]
     Itself(Name),
-    /// Nobody would be left.
-    #[error("{0} is the only other voter beside none: there must be a node left")]
-    LastNode(Name),
     /// The cluster says no.
     #[error("{0}")]
     Refused(String),

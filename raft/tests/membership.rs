@@ -189,7 +189,7 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
         .await
         .unwrap();
     b.stop().await;
-    let life = Duration::from_secs(600);
+    let life = Duration::from_mins(10);
     let invitation = a.membership().replace("b", life).await.unwrap();
     let other_name = join(&invitation.token, "c").await.err().unwrap();
     assert!(

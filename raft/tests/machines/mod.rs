@@ -167,7 +167,7 @@ impl Machine {
         self.listed().await;
         let invitation = self
             .membership()
-            .invite(kind, Duration::from_secs(600))
+            .invite(kind, Duration::from_mins(10))
             .await;
         invitation.unwrap().token
     }
