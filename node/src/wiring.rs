@@ -59,7 +59,7 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
         .await
         .context("the node cannot take part in agreement")?;
-    let seeds = keep_members(file.to_owned(), cluster.control.clone());
+    let seeds = keep_members(file.to_owned(), bootstrap.local, cluster.control.clone());
     subsystem.spawn("node.toml", seeds);
     tracing::info!(cluster = %bootstrap.cluster, node = site.node, "waiting for a configuration");
     let first = bootstrap.configuration.as_deref();

@@ -23,7 +23,7 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
     )
     .await
     .context("the witness cannot take part in agreement")?;
-    let seeds = keep_members(file.to_owned(), cluster.control.clone());
+    let seeds = keep_members(file.to_owned(), bootstrap.local, cluster.control.clone());
     subsystem.spawn("node.toml", seeds);
     tracing::info!(cluster = %bootstrap.cluster, "witness votes");
     lifetime::until_the_end(subsystem).await

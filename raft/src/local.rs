@@ -33,6 +33,8 @@ pub(crate) struct Local {
     heard: Box<[AtomicU64; 256]>,
     /// The version of its software that each member told.
     software: Mutex<BTreeMap<NodeId, String>>,
+    /// Why members and this one last did not talk to each other.
+    refusals: Mutex<BTreeMap<NodeId, String>>,
 }
 
 impl Local {
@@ -61,6 +63,7 @@ impl Local {
             incarnation,
             heard: Box::new(std::array::from_fn(|_| AtomicU64::new(0))),
             software: Mutex::default(),
+            refusals: Mutex::default(),
             roster: Roster::new(members),
             timing: plan.timing,
             limits: plan.limits,
@@ -115,6 +118,15 @@ impl Local {
         match at.load(Ordering::Relaxed) {
             0 => None,
             at => Some(self.clock.now() - Instant::from_nanos(at)),
+        }
+    }
+
+    /// `node` and this member do not talk, and why: said once, since it is tried again and again.
+    pub(crate) fn at_odds(&self, node: NodeId, reason: &str) {
+        let mut known = self.refusals.lock();
+        if known.get(&node).is_none_or(|known| known != reason) {
+            tracing::error!(%node, reason, "a member and this one do not talk to each other");
+            known.insert(node, reason.to_owned());
         }
     }
 

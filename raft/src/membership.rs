@@ -34,7 +34,7 @@ pub(crate) async fn admit<G: Group>(
         return JoinReply::NotLeader;
     }
     if !local.roster.now().welcomes(newcomer.node) {
-        tracing::warn!(group = %G::NAME, node = %newcomer.node, "not taken in: it is no member");
+        tracing::debug!(group = %G::NAME, node = %newcomer.node, "not taken in: it is no member");
         return JoinReply::NotYet;
     }
     let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {

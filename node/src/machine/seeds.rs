@@ -9,16 +9,18 @@ use anyhow::Context;
 use identity::files;
 use raft::{Control, Member};
 use raft_state::{ControlState, MemberRecord};
+use types::NodeId;
 
 use super::node_toml::{self, BEGIN, END};
 
 /// Runs until the control group ends.
-pub(crate) async fn keep_members(file: PathBuf, control: Control) {
+pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
     let mut agreed = control.watch();
     let mut written = Vec::new();
     loop {
         let members = members(&agreed.borrow_and_update());
-        if !members.is_empty() && members != written {
+        // While a member catches up it sees lists from before it was there.
+        if members.iter().any(|member| member.id == me) && members != written {
             match extend(&file, &members) {
                 Ok(Kept::Written) => tracing::info!(
                     file = %file.display(),

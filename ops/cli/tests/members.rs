@@ -56,7 +56,7 @@ async fn a_refusal_is_a_command_error_with_the_nodes_own_words() {
 async fn status_names_everybody_with_standing_and_certificate() {
     let page = ask("status").await.unwrap();
     for words in [
-        "Cluster west-4f2a9c: 1 open tokens",
+        "Cluster west-4f2a9c: open tokens: 1",
         "voter (leads)",
         "leaving",
         "198.18.0.3:7400",
@@ -92,7 +92,7 @@ fn what_init_and_join_need_is_asked_for() {
     assert!(missing("cluster token --life 1y").contains("15m"));
 }
 
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 struct Line {
     #[command(subcommand)]
     command: ClusterCommand,

@@ -122,9 +122,19 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
             source: u32::from(local.me.id.0),
             protocol: version::PROTOCOL,
         };
-        let answer = peers.hello(node, question, patience).await.ok()?;
+        let answer = match peers.hello(node, question, patience).await {
+            Ok(answer) => answer,
+            // Certificate, cluster or version: an operator has to do something about it.
+            Err(Failure::Untrusted(reason) | Failure::Refused(reason)) => {
+                local.at_odds(node, &reason);
+                return None;
+            }
+            Err(
+                Failure::Unsent(_) | Failure::Invalid(_) | Failure::Late(_) | Failure::Broken(_),
+            ) => return None,
+        };
         if let Err(old) = version::check(answer.protocol) {
-            tracing::warn!(node = %node, reason = %old, "a member is not heard");
+            local.at_odds(node, &old.to_string());
             return None;
         }
         local.heard(node);

@@ -59,7 +59,7 @@ impl View for MembersReply {
         let rows = self.members.iter().map(row);
         let table = Table::with_rows(titles, rows).render(look.rows);
         let how = if self.managed {
-            format!("{} open tokens", self.open_tokens)
+            format!("open tokens: {}", self.open_tokens)
         } else {
             "certificates made by hand, members by node.toml".to_owned()
         };
