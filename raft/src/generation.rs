@@ -177,6 +177,7 @@ impl Generations {
             id,
             generation: lineage.generation,
             gate: Gate::default(),
+            began_with_content: false,
         })
     }
 
