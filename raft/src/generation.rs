@@ -189,6 +189,7 @@ impl Generations {
             id,
             generation: lineage.generation,
             gate: Gate::default(),
+            began_with_content: false,
         };
         Ok((running, log))
     }

@@ -70,6 +70,7 @@ impl Instance {
             incarnation: recovered.founded.unwrap_or(local.incarnation),
         };
         let config = config_of(ControlGroup::NAME, local).map_err(|error| error.to_string())?;
+        let began_with_content = recovered.holds_anything();
         let mut machine = Machine::new(
             recovered.snapshot.take(),
             Arc::<Applied<ControlGroup>>::default(),
@@ -95,6 +96,7 @@ impl Instance {
             id,
             generation: lineage.wire(),
             gate: Gate::default(),
+            began_with_content,
         };
         Ok(Self {
             running,
