@@ -1,5 +1,7 @@
 //! `tandem cluster init`: from nothing to a cluster of one node.
 
+use core::fmt::Write as _;
+
 use anyhow::Context;
 use cli::InitArgs;
 use identity::{Authority, Label, MemberKey, Subject, files};
@@ -17,11 +19,7 @@ const FIRST: NodeId = NodeId(1);
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
     let machine = &args.machine;
     let now = Clock::start().unix_millis() / 1_000;
-    let [a, b, c] = identity::random().context("the system has no randomness")?;
-    let subject = Subject {
-        cluster: Label::new(&format!("{}-{a:02x}{b:02x}{c:02x}", args.cluster))?,
-        member: Label::new(&args.node)?,
-    };
+    let subject = subject(args)?;
     let configuration = std::fs::canonicalize(&args.configuration)
         .with_context(|| format!("cannot read {}", args.configuration.display()))?;
     let text = NodeToml {
@@ -78,9 +76,21 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
     })
 }
 
+/// The name that was given, and six digits that tell the cluster from others of that name.
+fn subject(args: &InitArgs) -> anyhow::Result<Subject> {
+    let [a, b, c] = identity::random().context("the system has no randomness")?;
+    Ok(Subject {
+        cluster: Label::new(&format!("{}-{a:02x}{b:02x}{c:02x}", args.cluster))?,
+        member: Label::new(&args.node)?,
+    })
+}
+
 /// 64 hexadecimal digits.
 fn heartbeat_key() -> anyhow::Result<String> {
     let key: [u8; 32] = identity::random().context("the system has no randomness")?;
-    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut digits = String::new();
+    for byte in key {
+        let _infallible = write!(digits, "{byte:02x}");
+    }
     Ok(digits + "\n")
 }
