@@ -310,6 +310,7 @@ async fn a_stranger_may_ask_to_join_and_nothing_else() {
         .unwrap();
     let mut client = PeeringClient::new(channel);
     let hello = HelloRequest {
+        notice_seen: None,
         cluster_id: "west".to_owned(),
         node: 1,
         source: 1,
