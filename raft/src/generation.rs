@@ -136,8 +136,17 @@ impl Generations {
             return end;
         }
         self.state.seat.set(None);
-        // The leader may have answered for entries whose commitment was not heard of here.
+        self.carry(&log, carried);
+        if running.raft.shutdown().await.is_err() {
+            tracing::warn!("the state group's old generation did not end in order");
+        }
+        end
+    }
+
+    /// Keeps what the generation that ends here knew.
+    fn carry(&self, log: &LogStore<MemoryGroup>, carried: &mut ClusterState) {
         let mut known = self.hub.agreed().state();
+        // The leader may have answered for entries whose commitment was not heard of here.
         for command in log.commands() {
             known.apply(&command);
         }
@@ -147,10 +156,6 @@ impl Generations {
         } else {
             carried.absorb(&known);
         }
-        if running.raft.shutdown().await.is_err() {
-            tracing::warn!("the state group's old generation did not end in order");
-        }
-        end
     }
 
     async fn start(
