@@ -114,7 +114,7 @@ impl Generations {
                 break End::Succeeded;
             }
             if !running.is_voter() {
-                join(&self.state.clients(&running), &running, ADMISSION).await;
+                self.ask_to_join(&running).await;
             } else if !told {
                 told = true;
                 self.tell(carried);
@@ -141,6 +141,22 @@ impl Generations {
             tracing::warn!("the state group's old generation did not end in order");
         }
         end
+    }
+
+    /// Asks to be taken in, as long as that is of interest: an answer may take seconds, and whoever
+    /// founds needs none.
+    async fn ask_to_join(&self, running: &Running<MemoryGroup>) {
+        let clients = self.state.clients(running);
+        let mut agreed = self.agreed.clone();
+        // Cancel safe: a question that nobody waits for any more may be answered all the same.
+        tokio::select! {
+            biased;
+            () = running.becomes_voter() => {}
+            _another_generation_or_the_end = agreed.wait_for(|state| {
+                state.lineage().is_none_or(|lineage| lineage.generation != running.generation)
+            }) => {}
+            _taken_in = join(&clients, running, ADMISSION) => {}
+        }
     }
 
     /// Keeps what the generation that ends here knew.
