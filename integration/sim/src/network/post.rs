@@ -17,6 +17,10 @@ use types::NodeId;
 
 use super::letter::{Answer, Body, Letter, Question, read};
 
+/// A connection that is silent for so long is dead, however patient the one is who asked: on a real one
+/// the transport's own pings find that out. Longer than any snapshot takes here.
+const SILENCE: Duration = Duration::from_millis(1_500);
+
 /// What members have handed in, and who waits for an answer. Shared by all members: there is but one
 /// thread.
 #[derive(Debug, Default)]
@@ -103,7 +107,7 @@ impl Transport for Post {
         Box::pin(async move {
             let chunks: Vec<_> = chunks.collect().await;
             let question = Question::snapshot(&chunks);
-            reply(self.ask(to, question, patience).await?)
+            reply(self.ask(to, question, patience.min(SILENCE)).await?)
         })
     }
 
