@@ -43,7 +43,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
-    ("lab", &["types", "wire", "runtime"]),
+    // The laboratory's benchmarks measure the shells themselves, without a process around them.
+    (
+        "lab",
+        &[
+            "types",
+            "wire",
+            "runtime",
+            "session",
+            "fib",
+            "forwarding",
+            "raft",
+            "raft-state",
+        ],
+    ),
     ("integration", &["types", "lab"]),
 ];
 

@@ -6,6 +6,8 @@
 pub mod failover;
 pub mod forwarding;
 mod peer;
+pub mod raft;
+pub mod replication;
 mod report;
 
 use std::process::ExitCode;
@@ -14,6 +16,8 @@ use clap::Subcommand;
 
 pub use failover::FailoverArgs;
 pub use forwarding::ForwardingArgs;
+pub use raft::RaftArgs;
+pub use replication::{MemberArgs, ReplicationArgs};
 
 /// Exit code when a peer's package is not installed.
 const MISSING: u8 = 2;
@@ -24,6 +28,9 @@ pub enum LabCommand {
     /// Measure Tandem beside what it replaces.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// One member of a measured cluster; started by the measurement itself.
+    #[command(hide = true)]
+    Member(MemberArgs),
 }
 
 /// What can be measured.
@@ -33,6 +40,10 @@ pub enum BenchCommand {
     Failover(FailoverArgs),
     /// Established UDP sessions with source NAT through one node, on one core.
     Forwarding(ForwardingArgs),
+    /// What the durable Raft group agrees on in a second, and how soon.
+    Raft(RaftArgs),
+    /// New sessions on one node until the other one holds them: Tandem beside conntrackd.
+    Replication(ReplicationArgs),
 }
 
 /// Runs a laboratory command; to be called before the process starts any thread.
@@ -40,5 +51,8 @@ pub fn run(command: &LabCommand) -> ExitCode {
     match command {
         LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
         LabCommand::Bench(BenchCommand::Forwarding(args)) => forwarding::run(args),
+        LabCommand::Bench(BenchCommand::Raft(args)) => raft::run(args),
+        LabCommand::Bench(BenchCommand::Replication(args)) => replication::run(args),
+        LabCommand::Member(args) => replication::run_member(args),
     }
 }
