@@ -7,15 +7,19 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use forwarding::Stopped;
 use raft::{Changes, Committed, Control};
-use raft_state::ControlState;
+use raft_state::{ClusterState, ControlState};
 use runtime::Shutdown;
 use tokio::sync::watch;
-use types::{NodeId, SessionChange, SessionRecord};
+use types::{NeighborRecord, NodeId, SessionChange};
 
 use crate::plan::forwarding::Process;
 use crate::running::{self, Running};
 use crate::{plan, site::Site};
+
+/// Sessions of a whole state that are programmed at once.
+const PIECE: usize = 4096;
 
 /// Programs committed sessions and neighbours until the group or the data plane ends.
 pub(crate) async fn sessions(
@@ -24,29 +28,44 @@ pub(crate) async fn sessions(
     mut shutdown: Shutdown,
 ) {
     while let Some(committed) = changes.next().await {
-        let (sessions, neighbors) = match committed {
-            Committed::Snapshot(state) => {
-                let put = |record: &Arc<SessionRecord>| SessionChange::Put(record.as_ref().clone());
-                (
-                    state.sessions().map(put).collect(),
-                    state.neighbors().collect(),
-                )
-            }
+        let programmed = match committed {
+            Committed::Snapshot(state) => program_all(&state, &data_plane).await,
             // Our own changes go the same way: the table learns from them that they are agreed on.
             Committed::Batch {
                 sessions,
                 neighbors,
                 ..
-            } => (sessions, neighbors),
+            } => program(sessions, neighbors, &data_plane).await,
         };
-        if !neighbors.is_empty() && data_plane.learn(neighbors).await.is_err() {
-            return;
-        }
-        if data_plane.install(sessions).await.is_err() {
+        if programmed.is_err() {
             return;
         }
     }
     outlive("state", &mut shutdown).await;
+}
+
+/// Everything, in pieces: a million records at once would be memory that nobody needs a moment later.
+async fn program_all(state: &ClusterState, data_plane: &forwarding::Handle) -> Result<(), Stopped> {
+    program(Vec::new(), state.neighbors().collect(), data_plane).await?;
+    let mut records = state.sessions().map(SessionChange::Put);
+    loop {
+        let piece: Vec<_> = records.by_ref().take(PIECE).collect();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        program(piece, Vec::new(), data_plane).await?;
+    }
+}
+
+async fn program(
+    sessions: Vec<SessionChange>,
+    neighbors: Vec<NeighborRecord>,
+    data_plane: &forwarding::Handle,
+) -> Result<(), Stopped> {
+    if !neighbors.is_empty() {
+        data_plane.learn(neighbors).await?;
+    }
+    data_plane.install(sessions).await
 }
 
 /// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,

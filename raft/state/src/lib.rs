@@ -11,6 +11,8 @@ pub mod port_block;
 pub mod snapshot;
 
 pub use checksum::Checksum;
-pub use cluster::{Batch, ClusterState, Incarnation, StateCommand, StateOutcome};
+pub use cluster::{
+    Batch, ClusterState, Incarnation, Names, Packed, PackedChange, StateCommand, StateOutcome,
+};
 pub use control::{ConfigRecord, ControlCommand, ControlOutcome, ControlState, Lineage, Role};
 pub use snapshot::{SnapshotError, Versioned};

@@ -112,7 +112,7 @@ proptest! {
             proposer: NodeId(9),
             incarnation: Incarnation(1),
             sequence: 1,
-            sessions: missing,
+            sessions: missing.into_iter().collect(),
             neighbors: Vec::new(),
         }));
         prop_assert_eq!(ours.missing_in(&theirs).count(), 0);
@@ -163,7 +163,7 @@ fn batches_of_an_earlier_life_are_duplicates() {
             proposer: NodeId(1),
             incarnation: Incarnation(incarnation),
             sequence,
-            sessions: vec![put(session, 1, 1)],
+            sessions: [put(session, 1, 1)].into_iter().collect(),
             neighbors: Vec::new(),
         }))
     };
@@ -247,7 +247,7 @@ fn numbered(batches: &[Sample]) -> Vec<StateCommand> {
                 proposer: NodeId(*proposer),
                 incarnation: Incarnation(1),
                 sequence: *sequence,
-                sessions: sessions.clone(),
+                sessions: sessions.iter().collect(),
                 neighbors: neighbors.clone(),
             })
         })

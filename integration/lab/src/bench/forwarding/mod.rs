@@ -9,7 +9,7 @@
 
 pub(super) mod frame;
 mod generator;
-mod session;
+pub(super) mod session;
 mod sink;
 
 use std::process::{Command, ExitCode};

@@ -60,13 +60,9 @@ async fn program(mut changes: Changes, data_plane: Handle, notes: Outlet<Vec<u64
     while let Some(committed) = changes.next().await {
         let done = match committed {
             Committed::Snapshot(state) => {
-                let mut records = state.sessions();
+                let mut records = state.sessions().map(SessionChange::Put);
                 loop {
-                    let chunk: Vec<_> = records
-                        .by_ref()
-                        .take(CHUNK)
-                        .map(|record| SessionChange::Put(record.as_ref().clone()))
-                        .collect();
+                    let chunk: Vec<_> = records.by_ref().take(CHUNK).collect();
                     if chunk.is_empty() {
                         break true;
                     }

@@ -7,17 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use forwarding::port::{Flushed, Fanout, Offload, Port, PortKind, RxBatch};
 use forwarding::ports::Devices;
 use forwarding::{Device, DeviceError, InterfacePlan, LinkState};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use runtime::Clock;
 use types::MacAddr;
-use wire::packet::{Frame, IpPacket, parse};
-use wire::rewrite::translate;
 
-use super::super::forwarding::frame::{FRAME, Hop, Label, build};
+use super::frames::Frames;
 use super::site;
 
 /// How often a sleeping processor is woken while there is load, as by a network card that gathers.
@@ -145,15 +142,19 @@ impl Devices for Generated {
         _fanout: Option<Fanout>,
     ) -> io::Result<Box<dyn Port>> {
         let (lan, _) = site::LAN;
-        let frames = if plan.device == lan {
-            Some(Frames::new(Arc::clone(&self.0)).map_err(io::Error::other)?)
+        let load = Arc::clone(&self.0);
+        let source = if plan.device == lan {
+            let (_, mac) = site::LAN;
+            Some(Source {
+                load: Arc::clone(&load),
+                frames: Frames::to(mac).map_err(io::Error::other)?,
+            })
         } else {
             None
         };
-        let load = Arc::clone(&self.0);
         Ok(Box::new(GeneratedPort {
             load,
-            frames,
+            source,
             flushed: Flushed::default(),
         }))
     }
@@ -161,7 +162,7 @@ impl Devices for Generated {
     fn open_sender(&self, _plan: &InterfacePlan, _device: Device) -> io::Result<Box<dyn Port>> {
         Ok(Box::new(GeneratedPort {
             load: Arc::clone(&self.0),
-            frames: None,
+            source: None,
             flushed: Flushed::default(),
         }))
     }
@@ -177,15 +178,15 @@ impl Devices for Generated {
 struct GeneratedPort {
     load: Arc<Load>,
     /// Absent where nothing arrives.
-    frames: Option<Frames>,
+    source: Option<Source>,
     flushed: Flushed,
 }
 
 impl Port for GeneratedPort {
     fn receive(&mut self, batch: &mut RxBatch) -> io::Result<()> {
         batch.clear();
-        match &self.frames {
-            Some(frames) => frames.fill(batch),
+        match &self.source {
+            Some(source) => source.fill(batch),
             None => Ok(()),
         }
     }
@@ -203,7 +204,7 @@ impl Port for GeneratedPort {
     }
 
     fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.frames.as_ref().map(|frames| frames.load.timer.as_fd())
+        self.source.as_ref().map(|source| source.load.timer.as_fd())
     }
 
     fn accept(&mut self, _mac: MacAddr) -> io::Result<()> {
@@ -215,38 +216,13 @@ impl Port for GeneratedPort {
     }
 }
 
-/// Makes the frames: one template, other endpoints.
-struct Frames {
+/// The load as frames.
+struct Source {
     load: Arc<Load>,
-    template: [u8; FRAME],
-    parsed: IpPacket,
+    frames: Frames,
 }
 
-impl Frames {
-    fn new(load: Arc<Load>) -> anyhow::Result<Self> {
-        let (_, lan) = site::LAN;
-        let hop = Hop {
-            source_mac: site::CLIENTS,
-            target_mac: lan,
-            source: "198.18.1.1:1".parse()?,
-            target: "203.0.113.10:443".parse()?,
-            ttl: 64,
-        };
-        let label = Label {
-            session: 0,
-            sequence: 0,
-        };
-        let mut template = build(&hop, label);
-        let Frame::Ip(parsed) = parse(&mut template).ok().context("the template is whole")? else {
-            bail!("the template is an IP packet");
-        };
-        Ok(Self {
-            load,
-            template,
-            parsed,
-        })
-    }
-
+impl Source {
     fn fill(&self, batch: &mut RxBatch) -> io::Result<()> {
         let load = &self.load;
         // Says only how often it has fired; what is due follows from the clock.
@@ -258,7 +234,7 @@ impl Frames {
         let first = load.new.next.load(Ordering::Relaxed);
         let mut next = first;
         let due = load.new.due(now);
-        while next < due && self.push(batch, next)? {
+        while next < due && batch.push(&self.frames.of(next)?, Offload::None) {
             next += 1;
         }
         if next > first {
@@ -269,18 +245,14 @@ impl Frames {
         }
         let mut known = load.known.next.load(Ordering::Relaxed);
         let due = load.known.due(now);
-        while next > 0 && known < due && self.push(batch, site::mix(known) % next)? {
+        while next > 0 && known < due {
+            let frame = self.frames.of(site::mix(known) % next)?;
+            if !batch.push(&frame, Offload::None) {
+                break;
+            }
             known += 1;
         }
         load.known.next.store(known, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// A frame of session `number`; `false` when the batch is full.
-    fn push(&self, batch: &mut RxBatch, number: u64) -> io::Result<bool> {
-        let mut frame = self.template;
-        let (source, target) = site::session(number);
-        translate(&mut frame, &self.parsed, source, target).map_err(io::Error::other)?;
-        Ok(batch.push(&frame, Offload::None))
     }
 }

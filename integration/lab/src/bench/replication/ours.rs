@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// For buffers to be given back before memory is read.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Slower than offered by more than this is not the offered rate.
-const NEARLY: f64 = 0.97;
+pub(super) const NEARLY: f64 = 0.97;
 /// Sessions a second while the table is filled.
 const FILL_RATE: u64 = 100_000;
 /// What goes on during the resynchronisation: new sessions and packets of known ones a second.
@@ -56,6 +56,8 @@ pub(super) struct Full {
     /// New sessions opened a second meanwhile, of those offered.
     pub(super) new_per_second: f64,
     pub(super) packets_per_second: f64,
+    /// Packets that were dropped meanwhile.
+    pub(super) dropped: u64,
     /// The longest that a first packet waited meanwhile.
     pub(super) longest_wait_ms: f64,
     /// Both tables were equal in the end.
@@ -172,6 +174,7 @@ impl Ours<'_> {
             resync_seconds: resync.as_secs_f64(),
             new_per_second: count_f64(meanwhile.opened - before.opened) / passed,
             packets_per_second: count_f64(meanwhile.sent - before.sent) / passed,
+            dropped: meanwhile.dropped - before.dropped,
             longest_wait_ms: meanwhile.lateness_ms,
             equal: active.digest == standby.digest && active.sessions == standby.sessions,
         })
