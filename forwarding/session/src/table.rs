@@ -12,6 +12,7 @@
 //! ```
 
 mod changes;
+mod flows;
 mod graves;
 mod install;
 mod session;
@@ -112,7 +113,7 @@ impl Table {
             let (place, direction) = unpack(entry);
             self.sessions
                 .get(place)
-                .is_some_and(|session| session.key(direction) == key)
+                .is_some_and(|session| session.matches(direction, key))
         })?;
         let (place, direction) = unpack(entry);
         Some(Hit {
@@ -132,7 +133,7 @@ impl Table {
         let found = self.ids.find(self.hash_id(id), |place| {
             self.sessions
                 .get(place)
-                .is_some_and(|session| session.record().id == id)
+                .is_some_and(|session| session.id() == id)
         });
         found.map(Slot)
     }
@@ -166,9 +167,9 @@ impl Table {
             return Touched::default();
         };
         session.count(hit.direction, bytes, now);
-        let before = (session.record().tcp, session.record().established);
+        let before = session.progress();
         session.follow(hit.direction, segment);
-        let after = (session.record().tcp, session.record().established);
+        let after = session.progress();
         if before == after {
             return Touched::default();
         }
@@ -268,12 +269,11 @@ impl Table {
     }
 
     fn insert(&mut self, session: Session, now: Instant) -> Slot {
-        let record = session.record();
         let (forward, reverse) = (
-            self.hash_key(&record.forward),
-            self.hash_key(&record.reverse),
+            self.hash_key(&session.key(Direction::Forward)),
+            self.hash_key(&session.key(Direction::Reverse)),
         );
-        let id = self.hash_id(record.id);
+        let id = self.hash_id(session.id());
         let deadline = now + session.idle_timeout();
         self.digest = self.digest.wrapping_add(session.fingerprint());
         let place = self.sessions.insert(session);
@@ -288,7 +288,7 @@ impl Table {
     fn take_out(&mut self, place: u32) -> Option<SessionRecord> {
         let session = self.sessions.remove(place)?;
         self.digest = self.digest.wrapping_sub(session.fingerprint());
-        let record = session.into_record();
+        let record = session.record();
         let (forward, reverse) = (
             self.hash_key(&record.forward),
             self.hash_key(&record.reverse),

@@ -136,7 +136,7 @@ impl Table {
                 if session.stamp(stamp) {
                     self.digest = self.digest.wrapping_sub(old);
                     self.digest = self.digest.wrapping_add(session.fingerprint());
-                    out.push(SessionChange::Put(session.record().clone()));
+                    out.push(SessionChange::Put(session.record()));
                 }
             }
         }

@@ -8,6 +8,7 @@ use types::{
 };
 
 use super::Stamp;
+use super::flows::{Flows, Wide};
 use crate::policy::Timeouts;
 use crate::tcp_state::{self, Segment, TRANSITORY_IDLE};
 
@@ -42,14 +43,28 @@ pub struct NewSession {
     pub opened_unix_ms: u64,
 }
 
-/// One session in a table.
+/// One session in a table: its record, taken apart to save memory, and what only this node knows.
 #[derive(Debug)]
 pub struct Session {
-    record: SessionRecord,
+    flows: Flows,
+    /// In two halves: a number of 128 bits would ask for an alignment that costs more than it is worth.
+    id: (u64, u64),
+    epoch: Epoch,
+    opened_unix_ms: u64,
+    service: Name,
+    tenant: Option<Name>,
     last_seen: Instant,
     forward: Counters,
     reverse: Counters,
+    version: u32,
+    timeout_ms: u32,
     initial_ms: u32,
+    ingress: Giid,
+    forward_interface: Giid,
+    reverse_interface: Giid,
+    owner: NodeId,
+    tcp: Option<TcpState>,
+    established: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,72 +75,138 @@ struct Counters {
 
 impl Session {
     pub(super) fn open(new: NewSession, now: Instant) -> Self {
+        let initial_ms = new.timeouts.initial_ms;
+        let record = SessionRecord {
+            id: new.id,
+            // Nobody's until it is taken for replication, which stamps it.
+            owner: NodeId(0),
+            epoch: Epoch::NONE,
+            version: 0,
+            forward: new.forward,
+            reverse: new.reverse,
+            ingress: new.ingress,
+            forward_hop: new.forward_hop,
+            reverse_hop: new.reverse_hop,
+            service: new.service,
+            tenant: new.tenant,
+            tcp: new.segment.map(tcp_state::opening),
+            established: false,
+            timeout_ms: new.timeouts.established_ms,
+            opened_unix_ms: new.opened_unix_ms,
+        };
         Self {
-            record: SessionRecord {
-                id: new.id,
-                // Nobody's until it is taken for replication, which stamps it.
-                owner: NodeId(0),
-                epoch: Epoch::NONE,
-                version: 0,
-                forward: new.forward,
-                reverse: new.reverse,
-                ingress: new.ingress,
-                forward_hop: new.forward_hop,
-                reverse_hop: new.reverse_hop,
-                service: new.service,
-                tenant: new.tenant,
-                tcp: new.segment.map(tcp_state::opening),
-                established: false,
-                timeout_ms: new.timeouts.established_ms,
-                opened_unix_ms: new.opened_unix_ms,
-            },
-            last_seen: now,
-            forward: Counters::default(),
-            reverse: Counters::default(),
-            initial_ms: new.timeouts.initial_ms,
+            initial_ms,
+            ..Self::replicated(record, now)
         }
     }
 
     pub(super) fn replicated(record: SessionRecord, now: Instant) -> Self {
         Self {
-            initial_ms: INITIAL_MS.min(record.timeout_ms),
-            record,
+            flows: Flows::from(Wide {
+                forward: record.forward,
+                reverse: record.reverse,
+                forward_neighbor: record.forward_hop.neighbor,
+                reverse_neighbor: record.reverse_hop.neighbor,
+            }),
+            id: halves(record.id),
+            epoch: record.epoch,
+            opened_unix_ms: record.opened_unix_ms,
+            service: record.service,
+            tenant: record.tenant,
             last_seen: now,
             forward: Counters::default(),
             reverse: Counters::default(),
+            version: record.version,
+            timeout_ms: record.timeout_ms,
+            initial_ms: INITIAL_MS.min(record.timeout_ms),
+            ingress: record.ingress,
+            forward_interface: record.forward_hop.interface,
+            reverse_interface: record.reverse_hop.interface,
+            owner: record.owner,
+            tcp: record.tcp,
+            established: record.established,
         }
     }
 
     /// What is replicated of it. Owner, epoch and version are those of the last replication.
-    pub const fn record(&self) -> &SessionRecord {
-        &self.record
+    pub fn record(&self) -> SessionRecord {
+        SessionRecord {
+            id: self.id(),
+            owner: self.owner,
+            epoch: self.epoch,
+            version: self.version,
+            forward: self.key(Direction::Forward),
+            reverse: self.key(Direction::Reverse),
+            ingress: self.ingress,
+            forward_hop: self.hop(Direction::Forward),
+            reverse_hop: self.hop(Direction::Reverse),
+            service: self.service.clone(),
+            tenant: self.tenant.clone(),
+            tcp: self.tcp,
+            established: self.established,
+            timeout_ms: self.timeout_ms,
+            opened_unix_ms: self.opened_unix_ms,
+        }
+    }
+
+    /// Its id.
+    #[inline]
+    pub fn id(&self) -> SessionId {
+        let (high, low) = self.id;
+        SessionId(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// Rank of its last replication.
+    pub const fn rank(&self) -> (Epoch, u32) {
+        (self.epoch, self.version)
+    }
+
+    /// Where packets of this direction arrive.
+    #[inline]
+    pub const fn arrives_at(&self, direction: Direction) -> Giid {
+        match direction {
+            Direction::Forward => self.ingress,
+            Direction::Reverse => self.forward_interface,
+        }
+    }
+
+    /// What packets change of the record.
+    pub(super) const fn progress(&self) -> (Option<TcpState>, bool) {
+        (self.tcp, self.established)
     }
 
     /// The key with which packets of this direction arrive.
     #[inline]
-    pub const fn key(&self, direction: Direction) -> &FlowKey {
-        match direction {
-            Direction::Forward => &self.record.forward,
-            Direction::Reverse => &self.record.reverse,
-        }
+    pub fn key(&self, direction: Direction) -> FlowKey {
+        self.flows.key(direction)
+    }
+
+    /// Whether packets with `key` are of this direction.
+    #[inline]
+    pub(super) fn matches(&self, direction: Direction, key: &FlowKey) -> bool {
+        self.flows.matches(direction, key)
     }
 
     /// The key with which packets of this direction leave: what the other direction arrives with,
     /// turned round.
     #[inline]
-    pub const fn outgoing(&self, direction: Direction) -> FlowKey {
-        match direction {
-            Direction::Forward => self.record.reverse.reversed(),
-            Direction::Reverse => self.record.forward.reversed(),
-        }
+    pub fn outgoing(&self, direction: Direction) -> FlowKey {
+        let other = match direction {
+            Direction::Forward => Direction::Reverse,
+            Direction::Reverse => Direction::Forward,
+        };
+        self.key(other).reversed()
     }
 
     /// Where packets of this direction leave.
     #[inline]
     pub const fn hop(&self, direction: Direction) -> Hop {
-        match direction {
-            Direction::Forward => self.record.forward_hop,
-            Direction::Reverse => self.record.reverse_hop,
+        Hop {
+            interface: match direction {
+                Direction::Forward => self.forward_interface,
+                Direction::Reverse => self.reverse_interface,
+            },
+            neighbor: self.flows.neighbor(direction),
         }
     }
 
@@ -148,11 +229,11 @@ impl Session {
     /// protocol's time and the operator's.
     pub fn idle_timeout(&self) -> Duration {
         let initial = Duration::from_millis(u64::from(self.initial_ms));
-        if !self.record.established {
+        if !self.established {
             return initial;
         }
-        let established = Duration::from_millis(u64::from(self.record.timeout_ms));
-        match self.record.tcp {
+        let established = Duration::from_millis(u64::from(self.timeout_ms));
+        match self.tcp {
             None | Some(TcpState::Established) => established,
             Some(TcpState::SynSent | TcpState::SynReceived) => initial,
             Some(
@@ -163,8 +244,9 @@ impl Session {
 
     /// The inside endpoint and its translation, when the session has source NAT.
     pub fn mapping(&self) -> Option<(Endpoint, Endpoint)> {
-        let outside = self.record.source_nat()?;
-        Some((self.record.forward.src, outside))
+        let inside = self.key(Direction::Forward).src;
+        let outside = self.key(Direction::Reverse).dst;
+        (inside != outside).then_some((inside, outside))
     }
 
     #[inline]
@@ -184,23 +266,23 @@ impl Session {
     #[inline]
     pub(super) fn follow(&mut self, direction: Direction, segment: Option<Segment>) {
         let back = matches!(direction, Direction::Reverse);
-        match (self.record.tcp, segment) {
+        match (self.tcp, segment) {
             (Some(state), Some(segment)) => {
                 let next = tcp_state::next(state, direction, segment);
-                self.record.tcp = Some(next);
-                self.record.established = match next {
+                self.tcp = Some(next);
+                self.established = match next {
                     TcpState::SynSent | TcpState::SynReceived => false,
-                    TcpState::Reset => self.record.established,
+                    TcpState::Reset => self.established,
                     TcpState::Established
                     | TcpState::FinWait(_)
                     | TcpState::Closing
                     | TcpState::TimeWait => {
                         let shook_hands = matches!(state, TcpState::SynReceived);
-                        self.record.established || shook_hands || back
+                        self.established || shook_hands || back
                     }
                 };
             }
-            (None, _) => self.record.established |= back,
+            (None, _) => self.established |= back,
             // A TCP packet without readable flags (a later fragment) says nothing about its state.
             (Some(_), None) => {}
         }
@@ -208,43 +290,50 @@ impl Session {
 
     /// Whether that changed anything.
     pub(super) fn set_hop(&mut self, direction: Direction, hop: Hop) -> bool {
-        let place = match direction {
-            Direction::Forward => &mut self.record.forward_hop,
-            Direction::Reverse => &mut self.record.reverse_hop,
-        };
-        core::mem::replace(place, hop) != hop
+        if self.hop(direction) == hop {
+            return false;
+        }
+        match direction {
+            Direction::Forward => self.forward_interface = hop.interface,
+            Direction::Reverse => self.reverse_interface = hop.interface,
+        }
+        self.flows = self.flows.with_neighbor(direction, hop.neighbor);
+        true
     }
 
     /// Gives the record the rank after the last one; `false` when a higher epoch has written it
     /// already, against which nothing of ours counts.
     pub(super) fn stamp(&mut self, stamp: Stamp) -> bool {
-        let record = &mut self.record;
-        if record.epoch > stamp.epoch {
+        if self.epoch > stamp.epoch {
             return false;
         }
-        record.version = if record.epoch == stamp.epoch {
-            record.version.saturating_add(1)
+        self.version = if self.epoch == stamp.epoch {
+            self.version.saturating_add(1)
         } else {
             1
         };
-        record.epoch = stamp.epoch;
-        record.owner = stamp.owner;
+        self.epoch = stamp.epoch;
+        self.owner = stamp.owner;
         true
     }
 
     /// Takes a newer record with the same keys.
     pub(super) fn update(&mut self, record: SessionRecord, now: Instant) {
-        self.record = record;
-        self.last_seen = now;
+        let (forward, reverse, initial_ms) = (self.forward, self.reverse, self.initial_ms);
+        *self = Self {
+            forward,
+            reverse,
+            initial_ms,
+            ..Self::replicated(record, now)
+        };
     }
 
     /// The session's part of the digest; zero until it has been replicated.
     pub(super) fn fingerprint(&self) -> u64 {
-        self.record.fingerprint()
-    }
-
-    pub(super) fn into_record(self) -> SessionRecord {
-        self.record
+        if self.epoch == Epoch::NONE {
+            return 0;
+        }
+        self.record().fingerprint()
     }
 
     const fn counters(&self, direction: Direction) -> &Counters {
@@ -253,4 +342,9 @@ impl Session {
             Direction::Reverse => &self.reverse,
         }
     }
+}
+
+fn halves(id: SessionId) -> (u64, u64) {
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    (half(id.0 >> 64), half(id.0))
 }

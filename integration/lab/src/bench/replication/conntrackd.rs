@@ -167,7 +167,7 @@ impl Routers {
         ];
         Wire::between(&generator, &active, "lan0")?;
         Wire::between(&active, &sink, "wan0")?;
-        Wire::between(&active, &standby, "ha0")?;
+        Wire::between(&standby, &active, "ha0")?;
         prepare(&active, &standby, &sink)?;
         let mut routers = Self {
             generator,
