@@ -151,9 +151,7 @@ impl Shard {
     /// Up to `limit` sessions as records.
     pub fn records(&self, limit: usize) -> Vec<SessionRecord> {
         let sessions = self.state.table.iter().take(limit);
-        sessions
-            .map(|(_, session)| session.record())
-            .collect()
+        sessions.map(|(_, session)| session.record()).collect()
     }
 
     fn count_sessions(&self) {

@@ -65,13 +65,13 @@ impl Insides {
         port: u16,
         holder: impl Fn(u16) -> Option<Endpoint>,
     ) {
-        let Some((mut hole, _)) = self.probe(inside, |other| other == port) else {
+        let Some((mut gap, _)) = self.probe(inside, |other| other == port) else {
             return;
         };
         self.len -= 1;
-        // Ports behind the hole move up as long as that brings them no further than their home.
+        // Ports behind the gap move up as long as that brings them no further than their home.
         let mask = self.slots.len() - 1;
-        let mut at = hole;
+        let mut at = gap;
         loop {
             at = (at + 1) & mask;
             let moved = self.slots.get(at).copied().unwrap_or(EMPTY);
@@ -79,12 +79,12 @@ impl Insides {
                 break;
             }
             let home = holder(moved).map_or(at, |inside| self.home(inside));
-            if at.wrapping_sub(home) & mask >= at.wrapping_sub(hole) & mask {
-                self.write(hole, moved);
-                hole = at;
+            if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
+                self.write(gap, moved);
+                gap = at;
             }
         }
-        self.write(hole, EMPTY);
+        self.write(gap, EMPTY);
     }
 
     fn home(&self, inside: Endpoint) -> usize {

@@ -2,7 +2,7 @@
 
 use session::Segment;
 use session::table::Hit;
-use types::{Direction, DropReason, FlowKey, Giid, Protocol};
+use types::{DropReason, FlowKey, Giid, Protocol};
 use wire::{IpPacket, Payload};
 
 use super::{Outcome, Packet, Pipeline};

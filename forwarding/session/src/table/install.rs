@@ -42,9 +42,7 @@ impl Table {
             return Installed::Stale;
         }
         let known = self.find(change.id());
-        let known_rank = known
-            .and_then(|slot| self.get(slot))
-            .map(Session::rank);
+        let known_rank = known.and_then(|slot| self.get(slot)).map(Session::rank);
         if known_rank.is_some_and(|rank| rank >= change.rank()) {
             return Installed::Stale;
         }

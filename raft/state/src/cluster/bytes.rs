@@ -79,9 +79,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn address(&mut self, is_v6: bool) -> Option<IpAddr> {
         if is_v6 {
-            self.array().map(|octets: [u8; 16]| Ipv6Addr::from(octets).into())
+            self.array()
+                .map(|octets: [u8; 16]| Ipv6Addr::from(octets).into())
         } else {
-            self.array().map(|octets: [u8; 4]| Ipv4Addr::from(octets).into())
+            self.array()
+                .map(|octets: [u8; 4]| Ipv4Addr::from(octets).into())
         }
     }
 

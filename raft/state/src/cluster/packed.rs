@@ -60,18 +60,14 @@ impl Packed {
         self.bytes.extend_from_slice(&change.id().0.to_be_bytes());
         let body = self.bytes.len();
         record::write(change, &mut self.bytes);
-        match u8::try_from(self.bytes.len() - body) {
-            Ok(len @ 0..=0x7f) => {
-                if let Some(place) = self.bytes.get_mut(start) {
-                    *place = len;
-                }
-            }
+        let len = self.bytes.len() - body;
+        if let (Ok(len @ 0..=0x7f), Some(place)) = (u8::try_from(len), self.bytes.get_mut(start)) {
+            *place = len;
+        } else {
             // Long names or IPv6: the length takes a second byte, which moves the rest.
-            Ok(_) | Err(_) => {
-                let mut long = Vec::new();
-                put_number(&mut long, (self.bytes.len() - body) as u64);
-                self.bytes.splice(start..=start, long);
-            }
+            let mut long = Vec::new();
+            put_number(&mut long, len as u64);
+            self.bytes.splice(start..=start, long);
         }
         self.len += 1;
     }

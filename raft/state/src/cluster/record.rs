@@ -163,51 +163,31 @@ fn read_live(
     reader: &mut Reader<'_>,
     names: &mut Names,
 ) -> Option<SessionRecord> {
-    let flags = u16::from_le_bytes(reader.array()?);
-    let has = |flag| flags & flag != 0;
-    if has(UNUSED) {
+    let flags = Flags(u16::from_le_bytes(reader.array()?));
+    if flags.has(UNUSED) {
         return None;
     }
     let owner = NodeId(reader.byte()?);
     let protocol = Protocol(reader.byte()?);
-    let back = if has(SAME_PROTOCOL) {
+    let back = if flags.has(SAME_PROTOCOL) {
         protocol
     } else {
         Protocol(reader.byte()?)
     };
-    let tcp = if has(TCP) {
+    let tcp = if flags.has(TCP) {
         Some(state_of(reader.byte()?)?)
     } else {
         None
     };
     let ingress = giid(reader)?;
     let forward_leaves = giid(reader)?;
-    let reverse_leaves = if has(REVERSE_LEAVES_AT_INGRESS) {
+    let reverse_leaves = if flags.has(REVERSE_LEAVES_AT_INGRESS) {
         ingress
     } else {
         giid(reader)?
     };
-    let src = endpoint(reader, has(FORWARD_SRC_V6))?;
-    let dst = endpoint(reader, has(FORWARD_DST_V6))?;
-    let reverse_src = if has(REVERSE_SRC_IS_DST) {
-        dst
-    } else {
-        endpoint(reader, has(REVERSE_SRC_V6))?
-    };
-    let reverse_dst = if has(REVERSE_DST_IS_SRC) {
-        src
-    } else {
-        endpoint(reader, has(REVERSE_DST_V6))?
-    };
-    let mut hop = |follows, from: IpAddr, v6| {
-        if has(follows) {
-            Some(from)
-        } else {
-            reader.address(has(v6))
-        }
-    };
-    let forward_neighbor = hop(FORWARD_HOP_IS_DST, dst.ip, FORWARD_HOP_V6)?;
-    let reverse_neighbor = hop(REVERSE_HOP_IS_SRC, src.ip, REVERSE_HOP_V6)?;
+    let [src, dst, reverse_src, reverse_dst] = endpoints(reader, flags)?;
+    let [forward_neighbor, reverse_neighbor] = neighbors(reader, flags, [dst.ip, src.ip])?;
     Some(SessionRecord {
         id,
         owner,
@@ -229,16 +209,58 @@ fn read_live(
             neighbor: reverse_neighbor,
         },
         tcp,
-        established: has(ESTABLISHED),
+        established: flags.has(ESTABLISHED),
         timeout_ms: u32::try_from(reader.number()?).ok()?,
         opened_unix_ms: reader.number()?,
         service: names.get(reader.text()?),
-        tenant: if has(TENANT) {
+        tenant: if flags.has(TENANT) {
             Some(names.get(reader.text()?))
         } else {
             None
         },
     })
+}
+
+#[derive(Clone, Copy)]
+struct Flags(u16);
+
+impl Flags {
+    const fn has(self, flag: u16) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+/// Source and destination, forward and reverse.
+fn endpoints(reader: &mut Reader<'_>, flags: Flags) -> Option<[Endpoint; 4]> {
+    let src = endpoint(reader, flags.has(FORWARD_SRC_V6))?;
+    let dst = endpoint(reader, flags.has(FORWARD_DST_V6))?;
+    let reverse_src = if flags.has(REVERSE_SRC_IS_DST) {
+        dst
+    } else {
+        endpoint(reader, flags.has(REVERSE_SRC_V6))?
+    };
+    let reverse_dst = if flags.has(REVERSE_DST_IS_SRC) {
+        src
+    } else {
+        endpoint(reader, flags.has(REVERSE_DST_V6))?
+    };
+    Some([src, dst, reverse_src, reverse_dst])
+}
+
+/// Who gets packets, forward and reverse: the ends themselves, if nobody else is named.
+fn neighbors(reader: &mut Reader<'_>, flags: Flags, ends: [IpAddr; 2]) -> Option<[IpAddr; 2]> {
+    let [forward, reverse] = ends;
+    let forward = if flags.has(FORWARD_HOP_IS_DST) {
+        forward
+    } else {
+        reader.address(flags.has(FORWARD_HOP_V6))?
+    };
+    let reverse = if flags.has(REVERSE_HOP_IS_SRC) {
+        reverse
+    } else {
+        reader.address(flags.has(REVERSE_HOP_V6))?
+    };
+    Some([forward, reverse])
 }
 
 fn giid(reader: &mut Reader<'_>) -> Option<Giid> {

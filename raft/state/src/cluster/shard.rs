@@ -52,7 +52,9 @@ impl Shard {
         // Ids of one processor ascend, so a new session's place is nearly always the last one.
         match self.places.last() {
             Some(last) if last.id() < id => Err(self.places.len()),
-            Some(_) | None => self.places.binary_search_by_key(&id.0, |place| place.id().0),
+            Some(_) | None => self
+                .places
+                .binary_search_by_key(&id.0, |place| place.id().0),
         }
     }
 

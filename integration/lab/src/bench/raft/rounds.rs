@@ -139,7 +139,12 @@ mod tests {
     fn percentiles_are_those_of_the_sorted_waits() {
         let waits = (1..=200).rev().map(Duration::from_millis).collect();
         let latency = summary(waits, Duration::from_secs(2)).unwrap();
-        let figures = [latency.per_second, latency.p50_ms, latency.p99_ms, latency.worst_ms];
+        let figures = [
+            latency.per_second,
+            latency.p50_ms,
+            latency.p99_ms,
+            latency.worst_ms,
+        ];
         assert_eq!(figures, [100.0, 101.0, 199.0, 200.0]);
         assert!(summary(Vec::new(), Duration::from_secs(1)).is_err());
     }

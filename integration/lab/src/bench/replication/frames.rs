@@ -32,8 +32,8 @@ impl Frames {
             session: 0,
             sequence: 0,
         };
-        let mut template = build(&hop, label);
-        let Frame::Ip(parsed) = parse(&mut template).ok().context("the template is whole")? else {
+        let template = build(&hop, label);
+        let Frame::Ip(parsed) = parse(&template).ok().context("the template is whole")? else {
             bail!("the template is an IP packet");
         };
         Ok(Self { template, parsed })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use forwarding::port::{Flushed, Fanout, Offload, Port, PortKind, RxBatch};
+use forwarding::port::{Fanout, Flushed, Offload, Port, PortKind, RxBatch};
 use forwarding::ports::Devices;
 use forwarding::{Device, DeviceError, InterfacePlan, LinkState};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -52,7 +52,8 @@ impl Stream {
         self.rate.store(0, Ordering::SeqCst);
         self.begun.store(now, Ordering::SeqCst);
         self.first.store(next, Ordering::SeqCst);
-        self.limit.store(next.saturating_add(count), Ordering::SeqCst);
+        self.limit
+            .store(next.saturating_add(count), Ordering::SeqCst);
         self.rate.store(rate, Ordering::SeqCst);
     }
 

@@ -27,6 +27,8 @@ use super::site;
 const PORT: u16 = 7400;
 /// Batches of session changes between data plane and bridge, as in a node.
 const EVENTS: usize = 256;
+/// Between two answers of the servers to questions for their MAC addresses.
+const ANSWER: Duration = Duration::from_secs(2);
 /// For everything to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -97,7 +99,7 @@ impl Running {
             .await
             .context("the groups do not start")?;
         let node = match kind(args.number) {
-            MemberKind::Node => Some(Node::start(args, &cluster, clock, subsystem).await?),
+            MemberKind::Node => Some(Node::start(args, &cluster, clock, subsystem)?),
             MemberKind::Witness => None,
         };
         Ok(Self { cluster, node })
@@ -145,6 +147,13 @@ impl Running {
             digest: counts.digest,
             opened: counts.opened,
             dropped: counts.dropped,
+            reasons: node
+                .data_plane
+                .drops()
+                .into_iter()
+                .filter(|drop| drop.count > 0)
+                .map(|drop| (format!("{:?}", drop.reason), drop.count))
+                .collect(),
             offered: node.load.offered(),
             took_ms: node.load.took().as_secs_f64() * 1e3,
             lateness_ms: node.load.lateness().as_secs_f64() * 1e3,
@@ -156,7 +165,7 @@ impl Running {
 }
 
 impl Node {
-    async fn start(
+    fn start(
         args: &MemberArgs,
         cluster: &Cluster,
         clock: Clock,
@@ -175,7 +184,7 @@ impl Node {
             events,
             subsystem,
         )?;
-        data_plane.learn(site::neighbors()).await?;
+        subsystem.spawn("servers", answer_for_servers(data_plane.clone(), clock));
         if id == NodeId(1) {
             site::grant_everything(&data_plane);
             gate.open(Epoch::NONE.next_for(id));
@@ -195,6 +204,14 @@ impl Node {
             load,
             lags,
         })
+    }
+}
+
+/// The servers do not exist, so nobody answers when the data plane asks for their MAC addresses now and
+/// then. Ends with the data plane.
+async fn answer_for_servers(data_plane: forwarding::Handle, clock: Clock) {
+    while data_plane.learn(site::neighbors()).await.is_ok() {
+        clock.wait_until(Some(clock.now() + ANSWER)).await;
     }
 }
 

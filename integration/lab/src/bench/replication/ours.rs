@@ -1,5 +1,6 @@
 //! Tandem's part: a rising rate of new sessions, then memory and a resynchronisation at full size.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runtime::Clock;
@@ -58,6 +59,8 @@ pub(super) struct Full {
     pub(super) packets_per_second: f64,
     /// Packets that were dropped meanwhile.
     pub(super) dropped: u64,
+    /// Why packets were dropped, from the first session on.
+    pub(super) reasons: BTreeMap<String, u64>,
     /// The longest that a first packet waited meanwhile.
     pub(super) longest_wait_ms: f64,
     /// Both tables were equal in the end.
@@ -128,8 +131,9 @@ impl Ours<'_> {
         ));
         if active.dropped + active.refused > 0 {
             let (dropped, refused) = (active.dropped, active.refused);
-            self.progress
-                .step(&format!("{dropped} packets dropped, {refused} changes refused"));
+            self.progress.step(&format!(
+                "{dropped} packets dropped, {refused} changes refused"
+            ));
         }
     }
 
@@ -176,6 +180,7 @@ impl Ours<'_> {
             packets_per_second: count_f64(meanwhile.sent - before.sent) / passed,
             dropped: meanwhile.dropped - before.dropped,
             longest_wait_ms: meanwhile.lateness_ms,
+            reasons: meanwhile.reasons,
             equal: active.digest == standby.digest && active.sessions == standby.sessions,
         })
     }
@@ -188,7 +193,10 @@ fn per_session(before: [f64; 3], after: [f64; 3], count: u64) -> [f64; 3] {
 }
 
 /// Exact up to 2^53, which no count here reaches.
-#[expect(clippy::cast_precision_loss, reason = "counts of one run are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of one run are far below 2^53"
+)]
 pub(super) const fn count_f64(count: u64) -> f64 {
     count as f64
 }

@@ -1,5 +1,7 @@
 //! What the measurement asks its members, one line of JSON each way.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::lag::Lag;
@@ -51,6 +53,8 @@ pub(super) struct Status {
     pub(super) sent: u64,
     /// Packets that were dropped.
     pub(super) dropped: u64,
+    /// Why.
+    pub(super) reasons: BTreeMap<String, u64>,
     /// Changes that wait to be agreed on.
     pub(super) pending: u64,
     /// Changes that were refused.

@@ -47,7 +47,10 @@ pub(super) fn tell(args: &ReplicationArgs, figures: &Figures) -> bool {
     }
     if args.json {
         let ceiling = json!({ "steps": figures.steps, "peer_steps": figures.peer });
-        println!("{}", object("replication", "see each case", &cases, &ceiling));
+        println!(
+            "{}",
+            object("replication", "see each case", &cases, &ceiling)
+        );
     }
     cases.iter().all(|case| case.pass)
 }
@@ -136,13 +139,17 @@ fn full(full: &Full) -> [Case; 3] {
     let [active, standby] = full.bytes_a_session;
     [
         ours(
-            &format!("seconds until a standby with nothing holds {} sessions", full.sessions),
+            &format!(
+                "seconds until a standby with nothing holds {} sessions",
+                full.sessions
+            ),
             (full.resync_seconds, BAR_RESYNC_S),
             full.equal,
             json!({
                 "new_per_second": full.new_per_second,
                 "packets_per_second": full.packets_per_second,
                 "dropped": full.dropped,
+                "reasons": full.reasons,
                 "longest_wait_ms": full.longest_wait_ms,
                 "tables_equal": full.equal,
             }),

@@ -111,7 +111,10 @@ fn policy() -> PolicyInput {
         established_ms: TIMEOUT_MS,
     };
     let prefix = |first, second, third| {
-        IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(first, second, third, 0), 24))
+        IpNet::V4(Ipv4Net::new_assert(
+            Ipv4Addr::new(first, second, third, 0),
+            24,
+        ))
     };
     PolicyInput {
         services: vec![ServiceInput {
