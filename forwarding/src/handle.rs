@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use nat::Block;
 use runtime::Outlet;
 use tokio::sync::{Mutex, oneshot};
-use types::{DropReason, EpochGate, NeighborRecord, SessionChange, SessionRecord};
+use types::{Coverage, DropReason, EpochGate, NeighborRecord, SessionChange, SessionRecord};
 
 use crate::counters::{Counter, InterfaceCounters, WorkerCounters};
 use crate::device::Device;
@@ -99,6 +99,12 @@ impl Handle {
     pub async fn learn(&self, records: Vec<NeighborRecord>) -> Result<(), Stopped> {
         let message = Message::Learn(records);
         self.0.neighbors.send(message).await.map_err(|_| Stopped)
+    }
+
+    /// The tables hold this much of what the cluster knows. Until it is everything, TCP without a session
+    /// is not reset: see [`Coverage`].
+    pub fn cover(&self, coverage: Coverage) {
+        self.0.shared.cover(coverage);
     }
 
     /// This node may allocate ports of `address` from `blocks`. Numbers beyond the last block are

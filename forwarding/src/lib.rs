@@ -16,8 +16,10 @@
 //! vanishes without a [`types::DropReason`], and any knowledge of VRRP or Raft. The gate says whether
 //! this node forwards, and one load of it a batch is all that a takeover takes.
 
+mod audit;
 mod device;
 mod driver;
+mod error;
 mod event;
 mod fragments;
 mod handle;
@@ -45,7 +47,9 @@ pub mod shard;
 pub mod shared;
 pub mod steering;
 
+pub use audit::{Asked, RepairCounts, TableReport};
 pub use device::{Device, DeviceError, LinkState};
+pub use error::StartError;
 pub use event::Event;
 pub use handle::{Handle, Stopped};
 pub use neighbors::NeighborMap;
@@ -54,5 +58,5 @@ pub use pipeline::Outcome;
 pub use plan::{InterfacePlan, Plan};
 pub use port::PortKind;
 pub use reconfigure::ReconfigureError;
-pub use start::{StartError, start, start_on};
+pub use start::{start, start_on};
 pub use status::{Counts, DropCount, InterfaceRole, InterfaceStatus, ProcessorStatus, Traffic};

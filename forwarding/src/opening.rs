@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::counters::InterfaceCounters;
 use crate::device::Device;
+use crate::error::StartError;
 use crate::plan::{InterfacePlan, Plan, Topology};
 use crate::port::{Fanout, Port};
 use crate::ports::{Devices, WorkerPort, accepted_macs};
-use crate::start::StartError;
 
 /// Takes all devices of a plan from the kernel.
 pub(crate) fn prepare_all(devices: &dyn Devices, plan: &Plan) -> Result<Vec<Device>, StartError> {

@@ -8,11 +8,11 @@ use types::MacAddr;
 use crate::counters::InterfaceCounters;
 use crate::device::Device;
 use crate::driver::neighbor::Message;
+use crate::error::StartError;
 use crate::handle::{Handle, Live, Stopped};
 use crate::opening::{new_counters, open_port, open_senders, prepare_all};
 use crate::plan::{InterfacePlan, Plan, PortIndex, Topology};
 use crate::ports::{Devices, PortChange, accepted_macs};
-use crate::start::StartError;
 use crate::worker::Command;
 
 /// Why a running data plane did not take a new plan. It goes on with the old one.

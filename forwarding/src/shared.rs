@@ -5,12 +5,12 @@
 //! is taken when a session begins or ends, never for a packet of a known session. Steering and the
 //! neighbour map are read by swapping in whole values.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use ::nat::Nat;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use types::{Epoch, Instant, SessionRecord};
+use types::{Coverage, Epoch, Instant, SessionRecord};
 
 use crate::neighbors::NeighborMap;
 use crate::pool::BufferPool;
@@ -28,6 +28,8 @@ pub struct Shared {
     pub pool: BufferPool,
     /// The highest epoch whose first packet has been reported.
     first_packet: AtomicU64,
+    /// [`Coverage`], as [`code`] numbers it.
+    coverage: AtomicU8,
 }
 
 impl Shared {
@@ -40,12 +42,27 @@ impl Shared {
             neighbors: ArcSwap::default(),
             pool: BufferPool::default(),
             first_packet: AtomicU64::new(0),
+            coverage: AtomicU8::new(code(Coverage::default())),
         }
     }
 
     /// Whether the caller is the one to report the first packet of `epoch`.
     pub fn claim_first_packet(&self, epoch: Epoch) -> bool {
         self.first_packet.fetch_max(epoch.0, Ordering::Relaxed) < epoch.0
+    }
+
+    /// From now on the tables hold this much of what the cluster knows.
+    pub fn cover(&self, coverage: Coverage) {
+        self.coverage.store(code(coverage), Ordering::Relaxed);
+    }
+
+    /// How much of what the cluster knows the tables hold.
+    pub fn coverage(&self) -> Coverage {
+        match self.coverage.load(Ordering::Relaxed) {
+            0 => Coverage::Complete,
+            1 => Coverage::CatchingUp,
+            _ => Coverage::Severed,
+        }
     }
 
     /// Gives the mappings of ended sessions back and empties `gone`.
@@ -60,5 +77,13 @@ impl Shared {
             }
         }
         gone.clear();
+    }
+}
+
+const fn code(coverage: Coverage) -> u8 {
+    match coverage {
+        Coverage::Complete => 0,
+        Coverage::CatchingUp => 1,
+        Coverage::Severed => 2,
     }
 }

@@ -1,6 +1,5 @@
 //! Bringing the data plane up.
 
-use std::io;
 use std::sync::Arc;
 
 use ::nat::Nat;
@@ -12,8 +11,9 @@ use tokio::sync::Mutex;
 use types::{EpochGate, MacAddr};
 
 use crate::counters::{InterfaceCounters, WorkerCounters};
-use crate::device::{Device, DeviceError};
+use crate::device::Device;
 use crate::driver::neighbor::{self, Listener, Message, NeighborActor, Progress};
+use crate::error::StartError;
 use crate::event::Event;
 use crate::handle::{Handle, Inner, Live, WorkerHandle};
 use crate::io::{Peer, WorkerIo};
@@ -26,35 +26,6 @@ use crate::shared::Shared;
 use crate::steering::ShardIndex;
 use crate::waker::Waker;
 use crate::worker::{COMMANDS, HAND_OVERS, Timers, Worker};
-
-/// Why the data plane did not come up, or did not take a new plan.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A plan needs a session processor.
-    #[error("the plan has no session processor")]
-    NoWorkers,
-    /// A device cannot be used.
-    #[error("network-interface '{interface}' cannot be brought up")]
-    Device {
-        /// The operators' name.
-        interface: String,
-        /// Why not.
-        #[source]
-        cause: DeviceError,
-    },
-    /// A packet socket could not be opened.
-    #[error("no packet socket on network device '{device}'")]
-    Port {
-        /// The device.
-        device: String,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// The system gave no thread or descriptor.
-    #[error("a session processor could not be started")]
-    Thread(#[source] io::Error),
-}
 
 /// Starts the data plane on this host's devices, on standby until `gate` opens.
 pub fn start(

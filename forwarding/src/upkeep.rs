@@ -154,10 +154,10 @@ impl Shard {
         sessions.map(|(_, session)| session.record()).collect()
     }
 
-    fn count_sessions(&self) {
+    pub(crate) fn count_sessions(&self) {
         let counters = &self.env.counters;
         counters.sessions.set(self.state.table.len() as u64);
         counters.waiting.set(self.state.pending.len() as u64);
-        counters.digest.set(self.state.table.digest());
+        counters.digest.set(self.state.table.digest().total().sum);
     }
 }

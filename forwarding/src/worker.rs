@@ -20,9 +20,11 @@ use crossbeam_queue::ArrayQueue;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use runtime::{Clock, Mailbox, Outlet, Shutdown};
+use session::table::{Held, Repair};
 use tokio::sync::oneshot;
-use types::{EpochGate, Instant, SessionChange, SessionRecord};
+use types::{EpochGate, Instant, SessionChange, SessionRecord, ShardSet};
 
+use crate::audit::{RepairCounts, TableReport};
 use crate::event::Event;
 use crate::io::WorkerIo;
 use crate::outbox::{OwnedParcel, Parcel, Stage};
@@ -69,6 +71,27 @@ pub(crate) enum Command {
         limit: usize,
         /// Where to; a requester that has given up is no error.
         reply: oneshot::Sender<Vec<SessionRecord>>,
+    },
+    /// "What does the table sum up to?"
+    Digest {
+        /// Where to.
+        reply: oneshot::Sender<TableReport>,
+    },
+    /// "What is held of these shards' sessions?"
+    List {
+        /// Which shards.
+        shards: ShardSet,
+        /// The first place to look at.
+        from: u32,
+        /// Where to: what was found, and where to go on.
+        reply: oneshot::Sender<(Vec<Held>, Option<u32>)>,
+    },
+    /// Differences to what the cluster agreed on.
+    Repair {
+        /// The differences.
+        repairs: Vec<Repair>,
+        /// Where to.
+        reply: oneshot::Sender<RepairCounts>,
     },
 }
 
@@ -151,6 +174,19 @@ impl Worker {
             Command::Query { limit, reply } => {
                 // The requester may have given up: nobody wants the answer then.
                 let _unwanted = reply.send(self.shard.records(limit));
+            }
+            Command::Digest { reply } => {
+                let _unwanted = reply.send(self.shard.report());
+            }
+            Command::List {
+                shards,
+                from,
+                reply,
+            } => {
+                let _unwanted = reply.send(self.shard.held(&shards, from));
+            }
+            Command::Repair { repairs, reply } => {
+                let _unwanted = reply.send(self.shard.repair(&repairs));
             }
         }
     }

@@ -154,11 +154,16 @@ impl Pair {
         })
     }
 
-    /// Sends a signal to a member's process.
-    pub fn signal(&self, member: Member, signal: Signal) -> Result<()> {
+    /// The id of a member's process.
+    pub fn process_id(&self, member: Member) -> Result<u32> {
         let process = self.members.iter().find(|(name, _)| *name == member);
         let (_, process) = process.with_context(|| format!("{} runs", member.name()))?;
-        let id = Pid::from_raw(i32::try_from(process.id())?);
+        Ok(process.id())
+    }
+
+    /// Sends a signal to a member's process.
+    pub fn signal(&self, member: Member, signal: Signal) -> Result<()> {
+        let id = Pid::from_raw(i32::try_from(self.process_id(member)?)?);
         kill(id, signal).with_context(|| format!("{signal} to {}", member.name()))
     }
 

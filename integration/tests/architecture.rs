@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
+    ("sim", &["types", "proto", "raft-state", "raft", "runtime"]),
     // The laboratory's benchmarks measure the shells themselves, without a process around them.
     (
         "lab",
@@ -50,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "types",
             "wire",
             "runtime",
+            "sim",
             "session",
             "fib",
             "forwarding",

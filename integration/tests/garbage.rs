@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use integration::sockets::bytes;
 use integration::{Files, Pair, wait};
+use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::host::Host;
 use lab::sandbox::Sandbox;
@@ -21,10 +22,16 @@ use support::Load;
 
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
 
-const CASES: &[(&str, Case)] = &[(
-    "garbage_at_every_door_is_counted_and_changes_nothing",
-    garbage_at_every_door_is_counted_and_changes_nothing,
-)];
+const CASES: &[(&str, Case)] = &[
+    (
+        "garbage_at_every_door_is_counted_and_changes_nothing",
+        garbage_at_every_door_is_counted_and_changes_nothing,
+    ),
+    (
+        "a_flood_of_idle_connections_costs_neither_descriptors_nor_readiness",
+        a_flood_of_idle_connections_costs_neither_descriptors_nor_readiness,
+    ),
+];
 
 fn main() -> ExitCode {
     harness::main(CASES)
@@ -59,6 +66,43 @@ fn garbage_at_every_door_is_counted_and_changes_nothing(sandbox: &Sandbox) -> Re
     ensure!(pair.ha(active)?.epoch == epoch, "the epoch has moved");
     ensure!(pair.ready()? == active, "the role has moved");
     load.stop_unharmed()
+}
+
+/// Six hundred connections from the HA network say nothing and stay as long as they may.
+fn a_flood_of_idle_connections_costs_neither_descriptors_nor_readiness(
+    sandbox: &Sandbox,
+) -> Result<()> {
+    const FLOOD: usize = 300;
+    let (mut pair, active) = Pair::start_all(sandbox, TANDEM, Files::default())?;
+    let load = Load::start(&pair, 20)?;
+    pair.copied(load.sessions())?;
+
+    let flood = pair.network.witness.run(|| -> Result<Vec<TcpStream>> {
+        let targets = Side::BOTH.map(|side| SocketAddr::from((side.ha0(), 7400)));
+        let connect = |target: &SocketAddr| Ok(TcpStream::connect(target)?);
+        targets
+            .iter()
+            .cycle()
+            .take(2 * FLOOD)
+            .map(connect)
+            .collect()
+    })??;
+
+    for side in Side::BOTH {
+        let open = descriptors(&pair, side)?;
+        ensure!(open < FLOOD, "node {} has {open} descriptors", side.name());
+    }
+    pair.nobody_moves(active, Duration::from_millis(500))?;
+    ensure!(pair.ready()? == active, "the role has moved");
+    load.everything_goes_on()?;
+    drop(flood);
+    load.stop_unharmed()
+}
+
+/// Open descriptors of a node's process.
+fn descriptors(pair: &Pair, side: Side) -> Result<usize> {
+    let id = pair.process_id(Member::Node(side))?;
+    Ok(std::fs::read_dir(format!("/proc/{id}/fd"))?.count())
 }
 
 fn invalid_adverts(pair: &Pair, side: Side) -> Result<u64> {

@@ -18,6 +18,7 @@ Examples:
   tandem demo                              watch a router die without one session noticing
   tandem node --config /etc/tandem/node.toml
   tandem show ha --json
+  tandem request cluster thaw
   tandem validate site.conf";
 
 /// Everything the one binary can be.
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// Ask a running node.
     #[command(subcommand)]
     Show(cli::ShowCommand),
+    /// Tell a running node to do something.
+    #[command(subcommand)]
+    Request(cli::RequestCommand),
     /// Check a configuration file, or a node.toml, without touching anything.
     Validate(cli::ValidateArgs),
 }

@@ -1,8 +1,12 @@
-//! Readiness, computed from what all the parts say and proven against the cluster's own table.
+//! Readiness, computed from what all the parts say and proven against the cluster's own table; and the
+//! verdict on the pair, from the facts of both nodes.
+
+mod pair;
 
 use std::time::Duration;
 
 use ha::readiness::{GroupFacts, TableProof};
+use ha::verdict::{Judgement, NodeFacts, Verdict as Word};
 use ha::{Assessment, Facts, NodeRole};
 use raft::{Cluster, GroupStatus, Health, MemberRole};
 use runtime::{Clock, Shutdown};
@@ -10,6 +14,8 @@ use tokio::sync::watch;
 use types::{EpochGate, Instant, NodeId};
 use vrrp::StateName;
 
+use crate::drift::DriftStatus;
+use crate::notice;
 use crate::running::Running;
 use crate::threads::{Meter, Utilization};
 
@@ -28,6 +34,7 @@ pub(crate) struct Verdict {
     pub(crate) agreed: TableProof,
     pub(crate) programmed: TableProof,
     pub(crate) lag: Duration,
+    pub(crate) judgement: Judgement,
 }
 
 impl Default for Verdict {
@@ -41,6 +48,10 @@ impl Default for Verdict {
             agreed: TableProof::default(),
             programmed: TableProof::default(),
             lag: Duration::ZERO,
+            judgement: Judgement {
+                verdict: Word::Unprotected,
+                failed: Vec::new(),
+            },
         }
     }
 }
@@ -48,13 +59,16 @@ impl Default for Verdict {
 /// Looks at everybody.
 pub(crate) struct Watchman {
     pub(crate) node: NodeId,
-    pub(crate) has_peer: bool,
+    pub(crate) name: String,
+    /// The other node's name; `None` on a router of one.
+    pub(crate) peer_name: Option<String>,
     pub(crate) clock: Clock,
     pub(crate) gate: EpochGate,
     pub(crate) cluster: Cluster,
     pub(crate) data_plane: forwarding::Handle,
     pub(crate) redundancy: Option<vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
+    pub(crate) drift: watch::Receiver<DriftStatus>,
     pub(crate) verdict: watch::Sender<Verdict>,
     pub(crate) utilization: watch::Sender<Utilization>,
 }
@@ -64,10 +78,11 @@ pub(crate) struct Watchman {
 struct Memory {
     /// When the tables were last seen equal.
     equal_at: Option<Instant>,
-    /// Applied index at which the agreed table was last summed up, and the sum.
-    agreed: Option<(u64, TableProof)>,
     /// Since when committed entries wait to be applied.
     behind_since: Option<Instant>,
+    /// The last verdict that was told, and the one of the last look.
+    told: Option<Word>,
+    seen: Option<Word>,
 }
 
 impl Watchman {
@@ -78,12 +93,15 @@ impl Watchman {
         let mut metered = Instant::START;
         loop {
             let now = self.clock.now();
+            let (verdict, facts) = self.look(&mut memory);
             if now - metered >= METERED {
                 self.utilization.send_replace(meter.sample(now));
+                let report = self.report_for_peer(facts, &self.drift.borrow());
+                notice::post(&self.cluster.state, report);
                 metered = now;
             }
-            let verdict = self.look(&mut memory);
             self.report(&verdict);
+            memory.tell(&verdict.judgement);
             self.verdict.send_replace(verdict);
             let next = Some(self.clock.now() + INTERVAL);
             // Cancel safe: both only wait.
@@ -94,10 +112,15 @@ impl Watchman {
         }
     }
 
-    fn look(&self, memory: &mut Memory) -> Verdict {
+    fn look(&self, memory: &mut Memory) -> (Verdict, NodeFacts) {
         let now = self.clock.now();
         let (control, state) = (self.cluster.control.status(), self.cluster.state.status());
-        let agreed = self.agreed(&state, memory);
+        let drift = self.drift.borrow().clone();
+        let total = self.cluster.state.total();
+        let agreed = TableProof {
+            sessions: total.sessions,
+            checksum: total.sum,
+        };
         let counts = self.data_plane.counts();
         let programmed = TableProof {
             sessions: counts.sessions,
@@ -106,6 +129,7 @@ impl Watchman {
         if agreed == programmed {
             memory.equal_at = Some(now);
         }
+        memory.equal_at = memory.equal_at.max(pair::proven_at(&drift));
         let proven = memory.equal_at.is_some_and(|at| now - at <= PROOF_HOLDS);
         let lag = lag(&state, memory, now);
         let status = self.redundancy.as_ref().map(vrrp::Handle::status);
@@ -113,7 +137,7 @@ impl Watchman {
             revision: self.cluster.control.state().revision(),
             running: self.running.borrow().revision,
             active: self.gate.epoch(),
-            peer_heard: !self.has_peer
+            peer_heard: self.peer_name.is_none()
                 || status
                     .as_ref()
                     .is_some_and(|status| status.links.iter().any(|link| link.up)),
@@ -128,28 +152,17 @@ impl Watchman {
             agreed,
             programmed: if proven { agreed } else { programmed },
         };
-        Verdict {
-            assessment: ha::readiness::assess(&facts),
+        let assessment = ha::readiness::assess(&facts);
+        let here = self.node_facts(&facts, &assessment, [&control, &state], &drift, now);
+        let pair = self.pair_facts(here.clone(), status.as_deref(), &control, &drift, now);
+        let verdict = Verdict {
+            assessment,
             agreed,
             programmed,
             lag,
-        }
-    }
-
-    /// Summed up again only when something was applied since.
-    fn agreed(&self, state: &GroupStatus, memory: &mut Memory) -> TableProof {
-        if let Some((applied, proof)) = memory.agreed
-            && applied == state.applied
-        {
-            return proof;
-        }
-        let mut proof = TableProof::default();
-        for record in self.cluster.state.state().sessions() {
-            proof.sessions += 1;
-            proof.checksum = proof.checksum.wrapping_add(record.fingerprint());
-        }
-        memory.agreed = Some((state.applied, proof));
-        proof
+            judgement: ha::verdict::judge(&pair),
+        };
+        (verdict, here)
     }
 
     fn group(&self, status: &GroupStatus, lag: Duration) -> GroupFacts {
@@ -169,11 +182,40 @@ impl Watchman {
     fn report(&self, next: &Verdict) {
         let before = self.verdict.borrow().assessment.clone();
         let now = &next.assessment;
-        if before.role != now.role || before.ready != now.ready {
-            let reasons: Vec<_> = now.reasons.iter().map(ToString::to_string).collect();
-            tracing::info!(
-                role = %now.role, ready = now.ready, reasons = reasons.join("; "), "readiness"
+        if before.role == now.role && before.ready == now.ready {
+            return;
+        }
+        let reasons: Vec<_> = now.reasons.iter().map(ToString::to_string).collect();
+        let reasons = reasons.join("; ");
+        if before.role == NodeRole::StandbyReady && now.role != NodeRole::Active {
+            tracing::warn!(
+                event = "standby-not-ready", role = %now.role, reasons, "this standby is not ready any more"
             );
+        } else {
+            tracing::info!(role = %now.role, ready = now.ready, reasons, "readiness");
+        }
+    }
+}
+
+impl Memory {
+    /// Tells a change of the verdict once it has been seen twice: between two heartbeats of a
+    /// switchover both nodes or neither may seem active.
+    fn tell(&mut self, judgement: &Judgement) {
+        let now = judgement.verdict;
+        if self.seen.replace(now) != Some(now) || self.told == Some(now) {
+            return;
+        }
+        let before = self.told.replace(now).unwrap_or(Word::Unprotected);
+        let checks: Vec<_> = judgement
+            .failed
+            .iter()
+            .map(|failed| format!("{}: {}", failed.check.as_str(), failed.found))
+            .collect();
+        let checks = checks.join("; ");
+        if now > before {
+            tracing::warn!(event = "verdict", verdict = %now, %before, checks, "the pair is worse off");
+        } else {
+            tracing::info!(event = "verdict", verdict = %now, %before, checks, "the pair");
         }
     }
 }

@@ -4,24 +4,32 @@
 //! main ─ args ─┬─ node ──── wiring: raft, forwarding, vrrp, ops and the bridges between them
 //!              ├─ witness ─ raft alone
 //!              ├─ demo, lab ─ the laboratory drives this same binary from outside
-//!              └─ show, validate ─ the operator's client
+//!              └─ show, request, validate ─ the operator's client
 //! ```
 
+mod anchors;
 mod args;
+mod coverage;
+mod drift;
 mod film;
 mod health;
 mod lifetime;
+mod notice;
 mod operator;
 mod plan;
+mod programming;
 mod reconcile;
 mod replicate;
 mod running;
 mod site;
+mod survivor;
 mod takeover;
 mod threads;
+mod trace;
 mod wiring;
 mod witness;
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +37,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use config::bootstrap::{self, Bootstrap};
+use config::text_file::{MAX_BOOTSTRAP_BYTES, ReadError, read_text};
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Command};
@@ -45,6 +54,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => lab::demo::run(&args),
         Command::Lab(command) => lab::bench::run(&command),
         Command::Show(command) => client(cli::run_show(command)),
+        Command::Request(command) => client(cli::run_request(command)),
         Command::Validate(args) => cli::run_validate(&args),
     }
 }
@@ -97,7 +107,9 @@ fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
 }
 
 fn read_bootstrap(file: &Path) -> anyhow::Result<Bootstrap> {
-    let text = std::fs::read_to_string(file)
+    let text = File::open(file)
+        .map_err(ReadError::from)
+        .and_then(|opened| read_text(opened, MAX_BOOTSTRAP_BYTES))
         .with_context(|| format!("cannot read {}; name another with --config", file.display()))?;
     let bootstrap = bootstrap::read(&text).map_err(|problems| {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();

@@ -1,76 +1,25 @@
 //! The second bridge: what the cluster agreed on → what this node does.
 //!
-//! Two tasks. [`sessions`] programs the session processors from the state group, so that the standby
-//! is hot. [`Follow`] follows the control group: configurations, epochs, port blocks.
+//! Two tasks. [`crate::programming`] programs the session processors from the state group, so that the
+//! standby is hot. [`Follow`] follows the control group: configurations, epochs, port blocks.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use forwarding::Stopped;
-use raft::{Changes, Committed, Control};
-use raft_state::{ClusterState, ControlState};
+use raft::Control;
+use raft_state::ControlState;
 use runtime::Shutdown;
 use tokio::sync::watch;
-use types::{NeighborRecord, NodeId, SessionChange};
+use types::NodeId;
 
 use crate::plan::forwarding::Process;
 use crate::running::{self, Running};
 use crate::{plan, site::Site};
 
-/// Sessions of a whole state that are programmed at once.
-const PIECE: usize = 4096;
-
-/// Programs committed sessions and neighbours until the group or the data plane ends.
-pub(crate) async fn sessions(
-    mut changes: Changes,
-    data_plane: forwarding::Handle,
-    mut shutdown: Shutdown,
-) {
-    while let Some(committed) = changes.next().await {
-        let programmed = match committed {
-            Committed::Snapshot(state) => program_all(&state, &data_plane).await,
-            // Our own changes go the same way: the table learns from them that they are agreed on.
-            Committed::Batch {
-                sessions,
-                neighbors,
-                ..
-            } => program(sessions, neighbors, &data_plane).await,
-        };
-        if programmed.is_err() {
-            return;
-        }
-    }
-    outlive("state", &mut shutdown).await;
-}
-
-/// Everything, in pieces: a million records at once would be memory that nobody needs a moment later.
-async fn program_all(state: &ClusterState, data_plane: &forwarding::Handle) -> Result<(), Stopped> {
-    program(Vec::new(), state.neighbors().collect(), data_plane).await?;
-    let mut records = state.sessions().map(SessionChange::Put);
-    loop {
-        let piece: Vec<_> = records.by_ref().take(PIECE).collect();
-        if piece.is_empty() {
-            return Ok(());
-        }
-        program(piece, Vec::new(), data_plane).await?;
-    }
-}
-
-async fn program(
-    sessions: Vec<SessionChange>,
-    neighbors: Vec<NeighborRecord>,
-    data_plane: &forwarding::Handle,
-) -> Result<(), Stopped> {
-    if !neighbors.is_empty() {
-        data_plane.learn(neighbors).await?;
-    }
-    data_plane.install(sessions).await
-}
-
 /// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,
 /// and readiness says why it is not ready.
-async fn outlive(group: &str, shutdown: &mut Shutdown) {
+pub(crate) async fn outlive(group: &str, shutdown: &mut Shutdown) {
     if !shutdown.is_requested() {
         tracing::error!(
             group,

@@ -10,15 +10,17 @@ use forwarding::Event;
 use raft::{Cluster, ProposeError};
 use raft_state::{ControlCommand, ControlOutcome};
 use runtime::{Clock, Mailbox, Outlet};
-use types::NodeId;
+use types::{Instant, NeighborRecord, NodeId, SessionChange, SessionId};
 
 use crate::film::Scene;
+use crate::trace::{self, Trace};
 
 /// Batches of session changes under way; the data plane merges by session when it is full.
 pub(crate) const BOUND: usize = 256;
-/// While the cluster has this many changes waiting, no more are handed over: they stay with the data
-/// plane, which merges them by session. Well below the bound at which publishing refuses.
-const HIGH_WATER: usize = 150_000;
+/// While the cluster has this share of the changes waiting that it takes, no more are handed over: they
+/// stay with the data plane, which merges them by session. Well below the bound at which publishing
+/// refuses.
+const HIGH_WATER_PERCENT: usize = 75;
 /// Between two looks at what waits.
 const RETRY: Duration = Duration::from_millis(10);
 /// Blocks that are asked for at once: 4 096 ports.
@@ -32,13 +34,22 @@ pub(crate) struct Replicate {
     pub(crate) film: Outlet<Scene>,
     /// Claims wait for a quorum, so they have an actor of their own.
     pub(crate) claims: Outlet<IpAddr>,
+    /// Changes that are followed, to see how late they are.
+    pub(crate) traces: Outlet<Trace>,
+    pub(crate) next_trace: Instant,
+}
+
+/// Changes that may wait for agreement before no more are handed over.
+pub(crate) fn high_water(cluster: &Cluster) -> usize {
+    cluster.state.capacity() * HIGH_WATER_PERCENT / 100
 }
 
 impl Replicate {
     /// Carries events over until the data plane ends.
     pub(crate) async fn run(mut self) {
+        let high_water = high_water(&self.cluster);
         while let Some(event) = self.events.next().await {
-            while self.cluster.state.pending() >= HIGH_WATER {
+            while self.cluster.state.pending() >= high_water {
                 let next = Some(self.clock.now() + RETRY);
                 self.clock.wait_until(next).await;
             }
@@ -66,10 +77,23 @@ impl Replicate {
         }
     }
 
-    fn publish(&self, sessions: Vec<types::SessionChange>, neighbors: Vec<types::NeighborRecord>) {
+    fn publish(&mut self, sessions: Vec<SessionChange>, neighbors: Vec<NeighborRecord>) {
+        let followed = self.follow(&sessions);
         if let Err(refused) = self.cluster.state.publish(sessions, neighbors) {
             tracing::warn!(%refused, "the cluster takes no more session changes for now");
+            // Whether it is among those that were refused is not known. A full queue forgets it later.
+            let _full = followed.map(|id| self.traces.offer(Trace::Refused(id)));
         }
+    }
+
+    /// Marks one of these changes, unless enough are marked.
+    fn follow(&mut self, sessions: &[SessionChange]) -> Option<SessionId> {
+        let now = self.clock.now();
+        let change = sessions.first().filter(|_| now >= self.next_trace)?;
+        self.next_trace = now + trace::SPACING;
+        let (id, rank) = (change.id(), change.rank());
+        let published = Trace::Published { id, rank, at: now };
+        self.traces.offer(published).is_ok().then_some(id)
     }
 }
 

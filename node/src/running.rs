@@ -1,9 +1,11 @@
 //! The configuration that is in force: found in the control group, or proposed to it first.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::text_file::{ReadError, read_text};
 use config::{Problem, Valid};
 use raft::{Control, ProposeError};
 use raft_state::{ConfigRecord, ControlCommand, ControlOutcome, ControlState};
@@ -33,9 +35,9 @@ pub(crate) enum ConfigurationError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// What the operating system says, or what the file is not.
         #[source]
-        source: std::io::Error,
+        source: ReadError,
     },
     /// Every problem at once; nothing of it is applied.
     #[error("{origin} is not valid:\n{list}")]
@@ -80,10 +82,45 @@ pub(crate) async fn obtain(
     };
     // Cancel safe: waiting takes nothing, and a proposal that was cancelled may be made again,
     // because it says that it is based on no configuration at all.
-    tokio::select! {
-        found = committed(&mut agreed) => found,
-        failed = propose(control, proposal, clock) => Err(failed),
+    let running = tokio::select! {
+        found = committed(&mut agreed) => found?,
+        failed = propose(control, proposal, clock) => return Err(failed),
+    };
+    if let Some(path) = first {
+        warn_of_another(path, &running);
     }
+    Ok(running)
+}
+
+/// The file is proposed once, to a cluster that has no configuration. Whoever edits it later and starts
+/// the node again must hear that nothing came of it.
+fn warn_of_another(path: &Path, running: &Running) {
+    // The node needs the file no more: that it has gone is nobody's mistake.
+    let Ok(text) = read_bounded(path) else {
+        return;
+    };
+    if means_the_same(&text, &running.text) {
+        return;
+    }
+    tracing::warn!(
+        file = %path.display(),
+        revision = %running.revision,
+        "the file that 'configuration' in node.toml names is not the configuration in force: it counts \
+         only for a cluster that has none. Compare it with 'tandem show config', then make the file \
+         the same or take the line out of node.toml"
+    );
+}
+
+/// Layout and comments do not count, and of two texts that cannot be read neither is the other.
+fn means_the_same(text: &str, committed: &str) -> bool {
+    match (config::parse(text), config::parse(committed)) {
+        (Ok(text), Ok(committed)) => text == committed,
+        (Err(_), _) | (_, Err(_)) => text == committed,
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, ReadError> {
+    read_text(File::open(path)?, types::MAX_CONFIGURATION_BYTES)
 }
 
 async fn committed(
@@ -97,7 +134,7 @@ async fn committed(
 }
 
 fn read_first(path: &Path) -> Result<String, ConfigurationError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigurationError::Unreadable {
+    let text = read_bounded(path).map_err(|source| ConfigurationError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
@@ -145,5 +182,21 @@ async fn propose(control: &Control, text: Option<String>, clock: Clock) -> Confi
             }
             Err(error) => return ConfigurationError::Propose(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_another_configuration_when_it_means_something_else() {
+        let committed = "config\n    authority\n        name  site\n    exit\nexit\n";
+        assert!(means_the_same(
+            "# our site\nconfig authority name site",
+            committed
+        ));
+        assert!(!means_the_same("config authority name other", committed));
+        assert!(!means_the_same("config authority nmae site", committed));
     }
 }

@@ -8,33 +8,44 @@
 //!        │                             film ──► operators    ▼
 //!        └────────────────────────► forwarding ──Event──► replicate ──publish──► state group
 //!                                       ▲                    └─claims─► control    │
-//!                                       └──install, learn── reconcile::sessions ◄──┘
-//!  watchman: looks at all of them ten times a second ──► verdict ──► operators
+//!                                       ├──install, learn── programming ◄──────────┘
+//!                                       │                     ▲ audits, once a second
+//!                                       └──list, repair─── auditor ──► watchman
+//!  judge: looks at quorum, HA links, advertisements and anchors ──survive──► control group
+//!  watchman: looks at all of them ten times a second ──► verdict ──► operators, the other node
+//!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use config::bootstrap::{Bootstrap, Security};
 use config::valid::{Node, SessionProcessors};
 use ha::Timeline;
+use ha::survivor::Policy;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
 use runtime::{Clock, Mailbox, Outlet, Subsystem};
 use tokio::sync::watch;
-use types::{Epoch, EpochGate, Name, NodeId};
+use types::{Epoch, EpochGate, Instant, Name, NodeId};
 use vrrp::GroupPlan;
 
+use crate::coverage::Surveyor;
+use crate::drift::{Auditor, DriftStatus};
 use crate::film::{self, Scene};
 use crate::health::{Verdict, Watchman};
 use crate::operator::Desk;
 use crate::plan::forwarding::Process;
+use crate::programming::{self, Programming};
 use crate::reconcile::{self, Follow};
 use crate::replicate::{self, Replicate};
 use crate::running::{self, Running};
 use crate::site::Site;
+use crate::survivor::{self, Judge};
 use crate::takeover::{self, Takeover};
 use crate::threads::Utilization;
+use crate::trace::{self, Trace};
 use crate::{lifetime, plan};
 
 /// Claims for port blocks that wait; more than one an address is never needed.
@@ -122,17 +133,31 @@ fn start(
         data_plane,
         redundancy,
     };
+    let (traces, followed) = mailbox(trace::BOUND);
     let (scenes, film) = mailbox(film::BOUND);
     let (films_sender, films) = watch::channel(Timeline::default());
     subsystem.spawn("film", film::run(film, films_sender));
-    start_outward(&parts, packet_events, role_events, scenes, subsystem);
-    Ok(start_inward(&parts, running, films, subsystem))
+    start_outward(
+        &parts,
+        (packet_events, traces),
+        role_events,
+        scenes,
+        subsystem,
+    );
+    let without_quorum = survivor::policy(&bootstrap.without_quorum);
+    Ok(start_inward(
+        &parts,
+        running,
+        (films, followed),
+        without_quorum,
+        subsystem,
+    ))
 }
 
 /// What this node did → film, control group, state group.
 fn start_outward(
     parts: &Parts,
-    packets: Mailbox<forwarding::Event>,
+    (packets, traces): (Mailbox<forwarding::Event>, Outlet<Trace>),
     roles: Mailbox<vrrp::Event>,
     film: Outlet<Scene>,
     subsystem: &mut Subsystem,
@@ -145,6 +170,8 @@ fn start_outward(
         clock: parts.clock,
         film: film.clone(),
         claims,
+        traces,
+        next_trace: Instant::START,
     };
     subsystem.spawn("replicate", replicate.run());
     let (cluster, data_plane) = (parts.cluster.clone(), parts.data_plane.clone());
@@ -169,31 +196,40 @@ fn start_outward(
 fn start_inward(
     parts: &Parts,
     running: Running,
-    films: watch::Receiver<Timeline>,
+    (films, traces): (watch::Receiver<Timeline>, Mailbox<Trace>),
+    without_quorum: (Policy, Vec<IpAddr>),
     subsystem: &mut Subsystem,
 ) -> Desk {
     let (running_sender, running) = watch::channel(running);
     let (verdict_sender, verdict) = watch::channel(Verdict::default());
     let (utilization_sender, utilization) = watch::channel(Utilization::default());
+    let drift = start_programming(parts, traces, subsystem);
     let watchman = Watchman {
         node: parts.site.id,
-        has_peer: parts.site.peer.is_some(),
+        name: parts.site.node.clone(),
+        peer_name: parts.site.peer.as_ref().map(|(_, name)| name.to_string()),
         clock: parts.clock,
         gate: parts.gate.clone(),
         cluster: parts.cluster.clone(),
         data_plane: parts.data_plane.clone(),
         redundancy: parts.redundancy_handle(),
         running: running.clone(),
+        drift: drift.clone(),
         verdict: verdict_sender,
         utilization: utilization_sender,
     };
     let shutdown = subsystem.shutdown();
     subsystem.spawn("health", watchman.run(shutdown.clone()));
-    let changes = parts.cluster.state.changes();
-    subsystem.spawn(
-        "sessions",
-        reconcile::sessions(changes, parts.data_plane.clone(), shutdown.clone()),
-    );
+    let survivor = start_judge(parts, running.clone(), without_quorum, subsystem);
+    let surveyor = Surveyor {
+        has_peer: parts.site.peer.is_some(),
+        clock: parts.clock,
+        gate: parts.gate.clone(),
+        state: parts.cluster.state.clone(),
+        redundancy: parts.redundancy_handle(),
+        data_plane: parts.data_plane.clone(),
+    };
+    subsystem.spawn("coverage", surveyor.run(shutdown.clone()));
     let follow = Follow {
         process: parts.process,
         site: parts.site.clone(),
@@ -212,9 +248,65 @@ fn start_inward(
         redundancy: parts.redundancy_handle(),
         running,
         verdict,
+        drift,
         films,
         utilization,
+        survivor,
     }
+}
+
+/// Agreed sessions → processors, and whoever looks whether they arrive.
+fn start_programming(
+    parts: &Parts,
+    traces: Mailbox<Trace>,
+    subsystem: &mut Subsystem,
+) -> watch::Receiver<DriftStatus> {
+    let (audits, asked) = mailbox(programming::AUDITS);
+    let (status, drift) = watch::channel(DriftStatus::default());
+    let programming = Programming {
+        changes: parts.cluster.state.changes(),
+        data_plane: parts.data_plane.clone(),
+        audits: asked,
+        traces,
+        clock: parts.clock,
+    };
+    subsystem.spawn("sessions", programming.run(subsystem.shutdown()));
+    let auditor = Auditor {
+        node: parts.site.id,
+        peer: parts.site.peer.as_ref().map(|(id, _)| *id),
+        clock: parts.clock,
+        gate: parts.gate.clone(),
+        cluster: parts.cluster.clone(),
+        data_plane: parts.data_plane.clone(),
+        audits,
+        status,
+    };
+    subsystem.spawn("drift", auditor.run(subsystem.shutdown()));
+    drift
+}
+
+/// Watches whether this node may go on without the other one, if there is one.
+fn start_judge(
+    parts: &Parts,
+    running: watch::Receiver<Running>,
+    (policy, anchors): (Policy, Vec<IpAddr>),
+    subsystem: &mut Subsystem,
+) -> Option<watch::Receiver<survivor::View>> {
+    let (peer, _) = parts.site.peer.as_ref()?;
+    let (view, shown) = watch::channel(survivor::View::new(policy));
+    let judge = Judge {
+        clock: parts.clock,
+        control: parts.cluster.control.clone(),
+        redundancy: parts.redundancy_handle(),
+        running,
+        site: parts.site.clone(),
+        peer: *peer,
+        anchors,
+        view,
+    };
+    let judging = judge.run(subsystem.shutdown());
+    subsystem.spawn("survivor", judging);
+    Some(shown)
 }
 
 fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {

@@ -12,7 +12,7 @@ mod server;
 mod socket;
 pub mod view;
 
-pub use ports::{Answer, Header, Node, Unanswered};
+pub use ports::{Answer, GoOn, Header, Node, Unanswered};
 pub use server::serve;
 pub use socket::ServeError;
 pub use view::SessionFilter;

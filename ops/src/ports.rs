@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
+    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply,
+    SessionsReply, VersionReply, VrrpReply,
 };
 
 use crate::view::SessionFilter;
@@ -35,6 +36,10 @@ pub trait Node: Send + Sync + 'static {
     fn header(&self) -> Header;
     /// Role, readiness, HA links, past takeovers.
     fn ha(&self) -> Answer<'_, HaReply>;
+    /// Equality of the session tables, and repairs.
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply>;
+    /// HA links.
+    fn ha_links(&self) -> Answer<'_, HaLinksReply>;
     /// VRRP virtual routers.
     fn vrrp(&self) -> Answer<'_, VrrpReply>;
     /// Network interfaces.
@@ -47,14 +52,29 @@ pub trait Node: Send + Sync + 'static {
     fn fib(&self) -> Answer<'_, FibReply>;
     /// Drop counters; [`crate::view::drops`] makes the reply from them.
     fn drops(&self) -> Answer<'_, DropsReply>;
-    /// The running configuration as text.
-    fn config(&self) -> Answer<'_, ConfigReply>;
+    /// The running configuration as text, or the candidate of that name.
+    fn config(&self, candidate: Option<String>) -> Answer<'_, ConfigReply>;
     /// Resolved neighbours; [`crate::view::neighbors`] makes the reply from records.
     fn neighbors(&self) -> Answer<'_, NeighborsReply>;
     /// Session processors.
     fn processors(&self) -> Answer<'_, ProcessorsReply>;
     /// Which software runs, and since when.
     fn version(&self) -> Answer<'_, VersionReply>;
+    /// Goes on without the other node, in the name of `by`.
+    fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply>;
+    /// Forgets the candidate `name`.
+    fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply>;
+}
+
+/// How an operator ends the lack of a quorum.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GoOn {
+    /// If the other node is not heard anywhere.
+    Survive,
+    /// Even if it is.
+    SurviveForced,
+    /// The node has frozen, and the operator confirms that the other one is off.
+    Thaw,
 }
 
 /// Why the node could not answer a question.
@@ -79,5 +99,17 @@ pub enum Unanswered {
     NotYet {
         /// Such as `committed configuration`.
         missing: &'static str,
+    },
+    /// The node will not do what it was told to.
+    #[error("{reason}")]
+    Refused {
+        /// Why, and what to do instead.
+        reason: String,
+    },
+    /// The node will not do it without being forced, because it may disturb traffic or lose work.
+    #[error("{reason}")]
+    NeedsForce {
+        /// What speaks against it.
+        reason: String,
     },
 }

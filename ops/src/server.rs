@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use proto::ops::operator_server::{Operator, OperatorServer};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropCandidateRequest, DropsReply, FibReply,
+    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply,
     ProcessorsReply, SessionsReply, ShowClusterRequest, ShowConfigRequest, ShowDropsRequest,
-    ShowFibRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
-    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest, VersionReply,
-    VrrpReply,
+    ShowFibRequest, ShowHaDriftRequest, ShowHaLinksRequest, ShowHaRequest, ShowInterfacesRequest,
+    ShowNeighborsRequest, ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest,
+    ShowVrrpRequest, SurviveClusterRequest, ThawClusterRequest, VersionReply, VrrpReply,
 };
 use runtime::Subsystem;
 use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
-use crate::ports::{Answer, Header, Node, Unanswered};
+use crate::ports::{Answer, GoOn, Header, Node, Unanswered};
 use crate::socket::{self, ServeError};
 use crate::view::SessionFilter;
 
@@ -78,6 +80,20 @@ impl Operator for Api {
         self.answer(self.node.ha()).await
     }
 
+    async fn show_ha_drift(
+        &self,
+        _: Request<ShowHaDriftRequest>,
+    ) -> Result<Response<HaDriftReply>, Status> {
+        self.answer(self.node.ha_drift()).await
+    }
+
+    async fn show_ha_links(
+        &self,
+        _: Request<ShowHaLinksRequest>,
+    ) -> Result<Response<HaLinksReply>, Status> {
+        self.answer(self.node.ha_links()).await
+    }
+
     async fn show_vrrp(&self, _: Request<ShowVrrpRequest>) -> Result<Response<VrrpReply>, Status> {
         self.answer(self.node.vrrp()).await
     }
@@ -118,9 +134,10 @@ impl Operator for Api {
 
     async fn show_config(
         &self,
-        _: Request<ShowConfigRequest>,
+        request: Request<ShowConfigRequest>,
     ) -> Result<Response<ConfigReply>, Status> {
-        self.answer(self.node.config()).await
+        let candidate = request.into_inner().candidate;
+        self.answer(self.node.config(candidate)).await
     }
 
     async fn show_neighbors(
@@ -143,6 +160,45 @@ impl Operator for Api {
     ) -> Result<Response<VersionReply>, Status> {
         self.answer(self.node.version()).await
     }
+
+    async fn survive_cluster(
+        &self,
+        request: Request<SurviveClusterRequest>,
+    ) -> Result<Response<LineageReply>, Status> {
+        let order = if request.get_ref().force {
+            GoOn::SurviveForced
+        } else {
+            GoOn::Survive
+        };
+        self.answer(self.node.go_on(order, caller(&request))).await
+    }
+
+    async fn thaw_cluster(
+        &self,
+        request: Request<ThawClusterRequest>,
+    ) -> Result<Response<LineageReply>, Status> {
+        let by = caller(&request);
+        self.answer(self.node.go_on(GoOn::Thaw, by)).await
+    }
+
+    async fn drop_candidate(
+        &self,
+        request: Request<DropCandidateRequest>,
+    ) -> Result<Response<DropCandidateReply>, Status> {
+        let name = request.into_inner().name;
+        self.answer(self.node.drop_candidate(name)).await
+    }
+}
+
+/// Who is at the other end of the socket, as the kernel knows it: nobody can claim to be another.
+fn caller<T>(request: &Request<T>) -> String {
+    let connection = request.extensions().get::<UdsConnectInfo>();
+    connection
+        .and_then(|connection| connection.peer_cred)
+        .map_or_else(
+            || "unknown".to_owned(),
+            |credentials| format!("uid {}", credentials.uid()),
+        )
 }
 
 fn status(error: &Unanswered) -> Status {
@@ -150,7 +206,9 @@ fn status(error: &Unanswered) -> Status {
     match error {
         Unanswered::NotRunning { .. } => Status::unavailable(text),
         Unanswered::Late { .. } => Status::deadline_exceeded(text),
-        Unanswered::NotYet { .. } => Status::failed_precondition(text),
+        Unanswered::NotYet { .. } | Unanswered::Refused { .. } => Status::failed_precondition(text),
+        // A code of its own, because the client's exit status says so, too.
+        Unanswered::NeedsForce { .. } => Status::aborted(text),
     }
 }
 
@@ -175,10 +233,14 @@ macro_rules! stamped {
 stamped!(
     ClusterReply,
     ConfigReply,
+    DropCandidateReply,
     DropsReply,
     FibReply,
+    HaDriftReply,
+    HaLinksReply,
     HaReply,
     InterfacesReply,
+    LineageReply,
     NeighborsReply,
     ProcessorsReply,
     SessionsReply,

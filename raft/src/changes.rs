@@ -20,7 +20,7 @@ use crate::store::{Applied, Observer};
 pub enum Committed {
     /// Everything, as it is now: the first thing that a consumer gets, and what it gets instead of
     /// changes that it was too slow for. What the consumer holds beyond it may be newer: nothing is to
-    /// be deleted because it is missing here.
+    /// be deleted because it is missing here, but by an audit ([`Changes::checkpoint`]).
     Snapshot(Arc<ClusterState>),
     /// What one node did.
     Batch {
@@ -77,6 +77,31 @@ struct Lag {
 }
 
 impl Changes {
+    /// What waits to be consumed, and the answer of the state that it leads to, both of one moment: so
+    /// whoever has consumed it can compare. `None` while the consumer is behind, and its next change is
+    /// everything.
+    ///
+    /// Nothing is applied meanwhile: ask what is quickly answered. A clone would be quick, too, but each
+    /// shard that changes while it lives is copied.
+    pub fn checkpoint<T>(
+        &mut self,
+        question: impl FnOnce(&ClusterState) -> T,
+    ) -> Option<(Vec<Committed>, T)> {
+        // Changes are queued while the state is held, so nothing comes between the two.
+        let (waiting, answer) = self.applied.ask(|state| {
+            if self.lag.behind.load(Ordering::Acquire) {
+                return None;
+            }
+            let mut waiting = Vec::new();
+            while let Ok(merged) = self.queue.try_recv() {
+                waiting.push(merged);
+            }
+            Some((waiting, question(state)))
+        })?;
+        let unpack = |merged: Merged| merged.unpack(self.me, &mut self.names);
+        Some((waiting.into_iter().map(unpack).collect(), answer))
+    }
+
     /// The next change; `None` when the group has ended for good. Cancel safe: nothing is taken from
     /// the queue before it is returned.
     pub async fn next(&mut self) -> Option<Committed> {
@@ -212,6 +237,29 @@ mod tests {
             changes.next().await,
             Some(Committed::Batch { own: false, .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_is_what_waits_and_the_state_that_it_leads_to() {
+        let hub = Hub::new(NodeId(1), 2);
+        let mut changes = hub.subscribe();
+        let sessions = ClusterState::session_count;
+        assert!(
+            changes.checkpoint(sessions).is_none(),
+            "it begins with everything"
+        );
+        assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
+        apply(&hub, 1);
+        apply(&hub, 2);
+        let (waiting, held) = changes.checkpoint(sessions).unwrap();
+        assert_eq!((waiting.len(), held), (2, 0));
+        let (waiting, _) = changes.checkpoint(sessions).unwrap();
+        assert_eq!(waiting.len(), 0);
+        for sequence in 3..=5 {
+            apply(&hub, sequence);
+        }
+        assert!(changes.checkpoint(sessions).is_none(), "it fell behind");
+        assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
     }
 
     #[tokio::test]

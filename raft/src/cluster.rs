@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_state::{ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation};
-use tokio::sync::watch;
-use types::{NeighborRecord, SessionChange};
+use bytes::Bytes;
+use raft_state::{
+    ClusterState, ControlCommand, ControlLineage, ControlOutcome, ControlState, Incarnation,
+    SurvivalReason,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use types::{Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest};
 
 use crate::changes::{Changes, Hub};
 use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
+use crate::lineage::{LineageView, Order, SurviveError};
 use crate::local::Local;
 use crate::pending::Pending;
 use crate::propose::Counter;
@@ -32,6 +37,8 @@ pub struct Control {
     pub(crate) seat: Arc<Seat<ControlGroup>>,
     pub(crate) agreed: watch::Receiver<Arc<ControlState>>,
     pub(crate) counter: Counter<ControlGroup>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) lineage: watch::Receiver<LineageView>,
 }
 
 impl Control {
@@ -41,6 +48,28 @@ impl Control {
     /// Cancelling leaves the outcome unknown, too.
     pub async fn propose(&self, command: ControlCommand) -> Result<ControlOutcome, ProposeError> {
         self.counter.propose(command).await
+    }
+
+    /// Goes on alone: the next generation begins with everything that this node holds, agreed on or not,
+    /// and with this node as its only member. Whether the other node is really gone is the caller's to
+    /// judge. Refused while there is a quorum.
+    ///
+    /// Cancelling leaves open whether it is done.
+    pub async fn survive(
+        &self,
+        reason: SurvivalReason,
+        by: String,
+    ) -> Result<ControlLineage, SurviveError> {
+        let stopped = || SurviveError::Stopped("this member is shutting down".to_owned());
+        let (done, answer) = oneshot::channel();
+        let order = Order { reason, by, done };
+        self.orders.send(order).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Where this member is among the lineages.
+    pub fn lineage(&self) -> LineageView {
+        self.lineage.borrow().clone()
     }
 
     /// What this member knows to be agreed on; the newest only.
@@ -90,6 +119,47 @@ impl StateGroup {
     /// How many changes were refused since the start.
     pub fn refused(&self) -> u64 {
         self.pending.refused()
+    }
+
+    /// How many changes of an earlier generation of the group wait to be told to this one.
+    pub fn backlog(&self) -> usize {
+        self.pending.backlog()
+    }
+
+    /// How many changes may wait to be agreed on.
+    pub fn capacity(&self) -> usize {
+        self.local.limits.pending
+    }
+
+    /// What the agreed sessions sum up to; kept up to date with every change, so asking is cheap.
+    pub fn total(&self) -> ShardDigest {
+        self.hub.agreed().ask(ClusterState::total)
+    }
+
+    /// Identity and rank of the agreed sessions of some shards ([`types::SessionId::shard`]), a few
+    /// shards at a time, so that applying goes on in between: no picture of one moment.
+    pub fn ranks_in(&self, shards: &[usize]) -> Vec<(SessionId, (Epoch, u32))> {
+        /// Some ten thousand sessions at a million of them: less than a millisecond.
+        const AT_A_TIME: usize = 16;
+        let mut ranks = Vec::new();
+        for some in shards.chunks(AT_A_TIME) {
+            self.hub
+                .agreed()
+                .ask(|state| ranks.extend(state.ranks_in(some.iter().copied())));
+        }
+        ranks
+    }
+
+    /// Tells the other node something about this one, beside agreement: the newest only, some tenths of
+    /// a second later. At most some ten kilobytes, once a second.
+    pub fn post(&self, notice: Vec<u8>) {
+        self.local.notices.post(notice.into());
+    }
+
+    /// What `node` posted last, and when it came.
+    pub fn notice(&self, node: NodeId) -> Option<(Bytes, Instant)> {
+        let (notice, at) = self.local.notices.of(node)?;
+        Some((notice.content, at))
     }
 
     /// Everything that is agreed on, in order, beginning with all there is.

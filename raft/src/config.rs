@@ -17,6 +17,9 @@ pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, Confi
         GroupName::State => (local.timing.state, 64),
     };
     let log = local.limits.log;
+    let restore = false;
+    #[cfg(feature = "mutants")]
+    let restore = crate::mutants::is(crate::mutants::Mutant::LeaderRestored);
     let GroupTiming {
         heartbeat,
         election_min,
@@ -29,11 +32,9 @@ pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, Confi
         election_timeout_max: millis(election_max),
         heartbeat_min_interval: Some(0),
         enable_pre_vote: Some(true),
-        // The state group's members never return, so there is nothing to restore.
-        enable_leader_restore: match group {
-            GroupName::Control => None,
-            GroupName::State => Some(false),
-        },
+        // A leader that comes back may have lost entries that it had sent already: going on in the same
+        // term, it would put others in their place. It has to be elected again.
+        enable_leader_restore: Some(restore),
         max_payload_entries: in_message,
         api_batch_capacity: 4_096,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(log),

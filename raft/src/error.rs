@@ -98,6 +98,12 @@ pub enum ProposeError {
         /// For how long it was tried.
         waited: Duration,
     },
+    /// Two nodes went on apart, and this one may have to give way: nothing was proposed.
+    #[error("the {group} group takes nothing until it is settled which of two survivors gives way")]
+    Frozen {
+        /// Which group.
+        group: GroupName,
+    },
     /// The group does not run on this member.
     #[error("the {group} group has stopped here: {reason}")]
     Stopped {
@@ -113,7 +119,7 @@ impl ProposeError {
     /// are based on, so that proposing one again is safe even if its outcome was unknown.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::NoLeader { .. } | Self::Unknown { .. } => true,
+            Self::NoLeader { .. } | Self::Unknown { .. } | Self::Frozen { .. } => true,
             Self::Stopped { .. } => false,
         }
     }

@@ -23,7 +23,7 @@ use crate::network::{hello, join};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
-use crate::seat::Running;
+use crate::seat::{Gate, Running};
 use crate::status::Health;
 use crate::store::{Journal, LogStore, Machine, Observer};
 
@@ -80,20 +80,21 @@ impl Generations {
     /// Waits for the control group to agree on something, but not for long. Cancel safe.
     async fn news(&mut self) {
         let changed = self.agreed.changed();
-        // Neither lateness nor the end of the control group is news for the caller, who looks anyway.
-        let _late_or_ended = tokio::time::timeout(TICK, changed).await;
+        // Lateness is no news for the caller, who looks anyway. The end of the control group is told at
+        // once, and again each time: without a rest its news would keep a processor busy for ever.
+        if let Ok(Err(_ended)) = tokio::time::timeout(TICK, changed).await {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     async fn take_part(&mut self, lineage: Lineage, carried: &mut ClusterState) -> End {
-        let running = match self.start(lineage).await {
-            Ok(running) => running,
+        let (running, log) = match self.start(lineage).await {
+            Ok(started) => started,
             Err(reason) => return End::Failed(reason),
         };
         self.state.seat.set(Some(running.clone()));
-        let mut founding = lineage.founder == self.state.local.me.id
-            && lineage.incarnation == self.state.local.incarnation;
-        if founding {
-            founding = found(&running).await;
+        if self.founds(lineage) {
+            let founding = found(&running).await;
             tracing::info!(
                 generation = lineage.generation,
                 founding,
@@ -120,6 +121,7 @@ impl Generations {
             }
             // Cancel safe: both only wait.
             tokio::select! {
+                biased;
                 reason = running.ended() => break End::Failed(reason),
                 () = self.news() => {}
             }
@@ -128,20 +130,42 @@ impl Generations {
             return end;
         }
         self.state.seat.set(None);
-        let known = self.hub.agreed().state();
-        if carried.session_count() == 0 {
-            // As always when the generation was told everything: taking all over costs nothing.
-            *carried = known;
-        } else {
-            carried.absorb(&known);
-        }
+        self.carry(&log, carried);
         if running.raft.shutdown().await.is_err() {
             tracing::warn!("the state group's old generation did not end in order");
         }
         end
     }
 
-    async fn start(&self, lineage: Lineage) -> Result<Running<MemoryGroup>, String> {
+    /// Whether it is this life of this node that begins the generation.
+    fn founds(&self, lineage: Lineage) -> bool {
+        let local = &self.state.local;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::TwoFounders) {
+            return !local.is_witness();
+        }
+        lineage.founder == local.me.id && lineage.incarnation == local.incarnation
+    }
+
+    /// Keeps what the ended generation knew, for the next one.
+    fn carry(&self, log: &LogStore<MemoryGroup>, carried: &mut ClusterState) {
+        let mut known = self.hub.agreed().state();
+        // The leader may have answered for entries whose commitment was not heard of here.
+        for command in log.commands() {
+            known.apply(&command);
+        }
+        if carried.session_count() == 0 {
+            // As always when the generation was told everything: taking all over costs nothing.
+            *carried = known;
+        } else {
+            carried.absorb(&known);
+        }
+    }
+
+    async fn start(
+        &self,
+        lineage: Lineage,
+    ) -> Result<(Running<MemoryGroup>, LogStore<MemoryGroup>), String> {
         let local = &self.state.local;
         let id = MemberId {
             node: local.me.id,
@@ -151,22 +175,22 @@ impl Generations {
         clients.generation = lineage.generation;
         let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
         let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
-        let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None);
-        let raft = openraft::Raft::new(
-            id.to_u64(),
-            Arc::new(config),
-            clients,
-            LogStore::in_memory(),
-            machine,
-        )
-        .await
-        .map_err(|error| error.to_string())?;
+        let probe = local.probe(MemoryGroup::NAME, lineage.generation);
+        let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
+            .probed_by(probe);
+        let log = LogStore::in_memory();
+        let raft =
+            openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
+                .await
+                .map_err(|error| error.to_string())?;
         raft.runtime_config().elect(!local.is_witness());
-        Ok(Running {
+        let running = Running {
             raft,
             id,
             generation: lineage.generation,
-        })
+            gate: Gate::default(),
+        };
+        Ok((running, log))
     }
 
     fn control_clients(&self, id: MemberId) -> crate::network::Clients {
@@ -274,12 +298,15 @@ mod tests {
 
     fn says(node: u32, generation: u64, healthy: bool, voter: bool) -> HelloReply {
         HelloReply {
+            notice_number: 0,
+            notice: bytes::Bytes::new(),
             cluster_id: "lab".to_owned(),
             node,
             control_formed: true,
             generation,
             state_healthy: healthy,
             state_voter: voter,
+            ..HelloReply::default()
         }
     }
 

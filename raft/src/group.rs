@@ -13,6 +13,7 @@ use raft_state::{
 };
 use types::NodeId;
 
+use crate::probe::View;
 use crate::store::Machine;
 
 /// Which of the two groups.
@@ -86,12 +87,16 @@ pub(crate) trait Group:
 
     fn apply(state: &mut Self::State, command: &Self::Command) -> Self::Outcome;
     fn checksum(state: &Self::State) -> Checksum;
+    /// The state for whoever looks on.
+    fn view(state: &Self::State) -> View<'_>;
     /// Leaves of a command what a witness may have: nothing of the operators' or their clients'.
     fn strip(command: &mut Self::Command);
     /// Leaves of a state what a witness may have.
     fn strip_state(state: &mut Self::State);
     /// The outcome of an entry that carries no command.
     fn nothing() -> Self::Outcome;
+    /// Whether `outcome` tells what became of a command that may have been applied once before.
+    fn is_conclusive(outcome: &Self::Outcome) -> bool;
 }
 
 /// The durable group.
@@ -105,11 +110,17 @@ impl Group for ControlGroup {
     type State = ControlState;
 
     fn apply(state: &mut ControlState, command: &ControlCommand) -> ControlOutcome {
+        #[cfg(feature = "mutants")]
+        let command = &mutated(state, command);
         state.apply(command)
     }
 
     fn checksum(state: &ControlState) -> Checksum {
         state.checksum()
+    }
+
+    fn view(state: &ControlState) -> View<'_> {
+        View::Control(state)
     }
 
     fn strip(command: &mut ControlCommand) {
@@ -123,6 +134,50 @@ impl Group for ControlGroup {
     fn nothing() -> ControlOutcome {
         ControlOutcome::Nothing
     }
+
+    fn is_conclusive(outcome: &ControlOutcome) -> bool {
+        match outcome {
+            // Perhaps it was the first time that made the base old, or forgot the candidate.
+            ControlOutcome::ConfigStale { .. } | ControlOutcome::CandidateUnknown { .. } => false,
+            ControlOutcome::ConfigSet { .. }
+            | ControlOutcome::ConfigTooLarge { .. }
+            | ControlOutcome::RoleTaken
+            | ControlOutcome::RoleRefused { .. }
+            | ControlOutcome::PortBlocks { .. }
+            | ControlOutcome::PortBlocksReleased
+            | ControlOutcome::StateFormed
+            | ControlOutcome::StateFormRefused { .. }
+            | ControlOutcome::CandidateKept { .. }
+            | ControlOutcome::CandidateKnown { .. }
+            | ControlOutcome::CandidatesFull { .. }
+            | ControlOutcome::CandidateDropped
+            | ControlOutcome::SurvivalRecorded
+            | ControlOutcome::Nothing => true,
+        }
+    }
+}
+
+/// The command as a mistaken state would read it.
+#[cfg(feature = "mutants")]
+fn mutated(state: &ControlState, command: &ControlCommand) -> ControlCommand {
+    use crate::mutants::{Mutant, is};
+    let mut command = command.clone();
+    if let ControlCommand::SetConfig { base, .. } = &mut command
+        && is(Mutant::BaseUnchecked)
+    {
+        *base = state.revision();
+    }
+    if let ControlCommand::ClaimPortBlocks {
+        node,
+        address,
+        held,
+        ..
+    } = &mut command
+        && is(Mutant::ClaimIgnoresHeld)
+    {
+        *held = u16::try_from(state.granted(*node, *address).len()).unwrap_or(u16::MAX);
+    }
+    command
 }
 
 /// The group in memory.
@@ -143,6 +198,10 @@ impl Group for MemoryGroup {
         state.checksum()
     }
 
+    fn view(state: &ClusterState) -> View<'_> {
+        View::State(state)
+    }
+
     fn strip(command: &mut StateCommand) {
         *command = StateCommand::Stripped;
     }
@@ -153,6 +212,10 @@ impl Group for MemoryGroup {
 
     fn nothing() -> StateOutcome {
         StateOutcome::Nothing
+    }
+
+    fn is_conclusive(_: &StateOutcome) -> bool {
+        true
     }
 }
 
@@ -172,7 +235,7 @@ impl<G: Group> RaftTypeConfig for Types<G> {
     type Payload = openraft::EntryPayload<G::Command, u64, ()>;
     type Entry =
         openraft::Entry<<Self::LeaderId as openraft::vote::RaftLeaderId>::Committed, Self::Payload>;
-    type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
+    type AsyncRuntime = crate::engine::Engine;
     type Responder<T>
         = openraft::impls::OneshotResponder<Self, T>
     where

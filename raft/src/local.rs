@@ -1,5 +1,6 @@
 //! What every part of this process knows about itself and the others.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use runtime::Clock;
 use types::{Instant, NodeId};
 
 use crate::error::StartError;
+use crate::group::GroupName;
+use crate::notice::Notices;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
+use crate::probe::{GroupProbe, Probe};
 
 /// This process among the members.
 #[derive(Debug)]
@@ -20,8 +24,11 @@ pub(crate) struct Local {
     pub(crate) timing: Timing,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
+    /// Who looks at what is applied here; only simulations do.
+    pub(crate) observed_by: Option<Arc<dyn Probe>>,
     /// When each member was last heard, in nanoseconds of the node's clock; 0 for never.
     heard: Vec<(NodeId, AtomicU64)>,
+    pub(crate) notices: Notices,
 }
 
 impl Local {
@@ -30,6 +37,12 @@ impl Local {
         incarnation: Incarnation,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        #[cfg(feature = "mutants")]
+        let incarnation = if crate::mutants::is(crate::mutants::Mutant::OldMemberId) {
+            Incarnation(1)
+        } else {
+            incarnation
+        };
         let mut members = plan.members.clone();
         members.sort_by_key(|member| member.id);
         for pair in members.windows(2) {
@@ -52,10 +65,22 @@ impl Local {
                 .iter()
                 .map(|member| (member.id, AtomicU64::new(0)))
                 .collect(),
+            notices: Notices::new(members.iter().map(|member| member.id)),
             members,
             timing: plan.timing,
             limits: plan.limits,
             clock,
+            observed_by: None,
+        })
+    }
+
+    /// Who looks at what `group` applies in `generation`.
+    pub(crate) fn probe(&self, group: GroupName, generation: u64) -> Option<GroupProbe> {
+        let probe = Arc::clone(self.observed_by.as_ref()?);
+        Some(GroupProbe {
+            probe,
+            group,
+            generation,
         })
     }
 
@@ -70,6 +95,12 @@ impl Local {
             .iter()
             .find(|member| member.id == node)
             .map_or(MemberKind::Witness, |member| member.kind)
+    }
+
+    /// Everybody but this process, in the order of their numbers.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let ids = self.members.iter().map(|member| member.id);
+        ids.filter(|id| *id != self.me.id)
     }
 
     /// The member that founds the control group: the lowest of those that forward.

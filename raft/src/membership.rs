@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use types::NodeId;
+
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
 use crate::network::{JoinReply, hello, join};
@@ -14,7 +16,7 @@ use crate::propose::Proposer;
 use crate::seat::{Running, Seat, voters_for_good};
 
 /// Between two tries to take part.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 /// For a learner to catch up before the newcomer is told to ask again.
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// For the leader to take a newcomer in: twice the above, and some time for the way.
@@ -32,7 +34,7 @@ pub(crate) async fn admit<G: Group>(
     if !raft.is_leader() {
         return JoinReply::NotLeader;
     }
-    let Ok(_turn) = seat.admission.try_lock() else {
+    let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {
         return JoinReply::NotYet;
     };
     let id = newcomer.to_u64();
@@ -76,19 +78,24 @@ pub(crate) async fn found<G: Group>(running: &Running<G>) -> bool {
     running.raft.initialize(alone).await.is_ok()
 }
 
-/// Returns when this member's vote counts in the control group.
-pub(crate) async fn take_part_in_control(
-    control: Proposer<ControlGroup>,
+/// Returns when this member's vote counts in the control group. `founding`: it is the one to begin it.
+pub(crate) async fn take_part(
+    control: &Proposer<ControlGroup>,
     running: Running<ControlGroup>,
+    founding: bool,
 ) {
     let (local, clients) = (&control.local, control.clients(&running));
+    let mut said = false;
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
             join(&clients, &running, ADMISSION).await;
-        } else if !running.is_formed() && may_found(local, answers.len()) {
+        } else if founding && !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");
+        } else if !running.is_formed() && !said {
+            said = true;
+            tracing::info!("{}", awaited(local.me.id, local.founder()));
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -96,17 +103,38 @@ pub(crate) async fn take_part_in_control(
 
 /// Only one member founds, and only when most of the members have said that there is nothing to join:
 /// a node with an empty disk must not found a second cluster beside the one that it has forgotten.
-fn may_found(local: &Local, answers: usize) -> bool {
+pub(crate) fn may_found(local: &Local, answers: usize) -> bool {
     let majority = local.members.len() / 2 + 1;
     local.founder() == Some(local.me.id) && answers + 1 >= majority
+}
+
+/// What is missing before there is a cluster, in the words of an operator's log.
+fn awaited(me: NodeId, founder: Option<NodeId>) -> String {
+    match founder {
+        Some(founder) if founder == me => {
+            "there is no cluster yet: this member founds it as soon as most members answer"
+                .to_owned()
+        }
+        Some(founder) => format!(
+            "there is no cluster yet: waiting for member {founder}, which founds it; the others cannot"
+        ),
+        None => "there is no cluster yet, and no member is a node that could found it".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use raft_state::Incarnation;
-    use types::NodeId;
 
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_cluster_says_for_whom() {
+        let [a, b] = [NodeId(1), NodeId(2)];
+        assert!(awaited(b, Some(a)).contains("waiting for member 1, which founds it"));
+        assert!(awaited(a, Some(a)).contains("this member founds it"));
+        assert!(awaited(a, None).contains("no member is a node"));
+    }
 
     #[test]
     fn a_newcomer_takes_the_place_of_its_earlier_life() {

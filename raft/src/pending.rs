@@ -6,7 +6,7 @@
 //! its next change.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use ahash::RandomState;
@@ -30,11 +30,12 @@ struct Queue {
     /// Changes in the order in which their sessions first came.
     sessions: VecDeque<SessionChange>,
     /// Where each session stands, counted from the first change that ever came; ids are made by nodes
-    /// and not by clients, and random in part.
+    /// and not by clients, and random in part. Its own order decides nothing.
     places: HashMap<SessionId, u64, RandomState>,
     /// How many changes were taken.
     taken: u64,
-    neighbors: HashMap<(Giid, IpAddr), NeighborRecord>,
+    // In an order that is the same in every repetition.
+    neighbors: BTreeMap<(Giid, IpAddr), NeighborRecord>,
     /// What an earlier generation of the group knew; sent when nothing newer waits. Its bound is the
     /// table that it comes from.
     backlog: VecDeque<SessionChange>,
@@ -130,7 +131,7 @@ impl Pending {
     /// The oldest changes, at most `limit` of them.
     pub(crate) fn take(&self, limit: usize) -> (Vec<SessionChange>, Vec<NeighborRecord>) {
         let mut queue = self.queue.lock();
-        let neighbors: Vec<_> = queue.neighbors.drain().map(|(_, record)| record).collect();
+        let neighbors: Vec<_> = std::mem::take(&mut queue.neighbors).into_values().collect();
         let count = limit.min(queue.sessions.len());
         let mut sessions: Vec<_> = queue.sessions.drain(..count).collect();
         for change in &sessions {
@@ -146,6 +147,11 @@ impl Pending {
     /// How many changes wait.
     pub(crate) fn len(&self) -> usize {
         self.queue.lock().len()
+    }
+
+    /// How many changes of an earlier generation wait.
+    pub(crate) fn backlog(&self) -> usize {
+        self.queue.lock().backlog.len()
     }
 
     /// How many changes were refused since the start.

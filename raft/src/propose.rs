@@ -44,6 +44,8 @@ enum Attempt<O> {
     Nothing,
     /// It was proposed and may be agreed on.
     Unknown,
+    /// Nothing may be proposed.
+    Frozen,
 }
 
 impl<G: Group> Proposer<G> {
@@ -61,25 +63,44 @@ impl<G: Group> Proposer<G> {
         let patience = self.local.timing.propose;
         let mut unknown = false;
         loop {
+            let waited = self.local.clock.now() - begun;
+            let unanswered = ProposeError::Unknown {
+                group: G::NAME,
+                waited,
+            };
             if let Some(reason) = self.seat.stopped() {
-                return Err(ProposeError::Stopped {
-                    group: G::NAME,
-                    reason,
+                return Err(if unknown {
+                    unanswered
+                } else {
+                    ProposeError::Stopped {
+                        group: G::NAME,
+                        reason,
+                    }
                 });
             }
-            let waited = self.local.clock.now() - begun;
             if waited >= patience {
-                let group = G::NAME;
                 return Err(if unknown {
-                    ProposeError::Unknown { group, waited }
+                    unanswered
                 } else {
-                    ProposeError::NoLeader { group, waited }
+                    ProposeError::NoLeader {
+                        group: G::NAME,
+                        waited,
+                    }
                 });
             }
             match self.attempt(command, patience.saturating_sub(waited)).await {
+                Attempt::Done(outcome) if unknown && !G::is_conclusive(&outcome) => {
+                    return Err(unanswered);
+                }
                 Attempt::Done(outcome) => return Ok(outcome),
                 Attempt::Nothing => {}
+                #[cfg(feature = "mutants")]
+                Attempt::Unknown if crate::mutants::is(crate::mutants::Mutant::UnknownAsFailed) => {
+                }
                 Attempt::Unknown => unknown = true,
+                // An earlier attempt may have been heard: then the outcome is unknown all the same.
+                Attempt::Frozen if unknown => {}
+                Attempt::Frozen => return Err(ProposeError::Frozen { group: G::NAME }),
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -104,6 +125,7 @@ impl<G: Group> Proposer<G> {
             Asked::Answer(ProposeReply::Done(outcome)) => Attempt::Done(outcome),
             Asked::Answer(ProposeReply::NotLeader(_)) | Asked::Refused => Attempt::Nothing,
             Asked::Answer(ProposeReply::Unknown) | Asked::Unknown => Attempt::Unknown,
+            Asked::Answer(ProposeReply::Frozen) => Attempt::Frozen,
         }
     }
 
@@ -149,7 +171,11 @@ impl<G: Group> Counter<G> {
             .send((command, answer))
             .await
             .map_err(|_| stopped())?;
-        outcome.await.unwrap_or_else(|_| Err(stopped()))
+        // Taken and not answered: it may have been proposed.
+        outcome.await.unwrap_or(Err(ProposeError::Unknown {
+            group: G::NAME,
+            waited: Duration::ZERO,
+        }))
     }
 }
 
@@ -164,6 +190,7 @@ pub(crate) async fn attend<G: Group>(
     loop {
         // Cancel safe: each branch only waits; a ticket is taken when its branch wins.
         tokio::select! {
+            biased;
             () = shutdown.requested() => return,
             Some(_finished) = working.join_next() => {}
             ticket = tickets.recv(), if working.len() < QUEUE => {

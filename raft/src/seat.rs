@@ -4,12 +4,13 @@
 //! disk does; everybody else looks here for the one to talk to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
-use tokio::sync::watch;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, watch};
 use types::Instant;
 
 use crate::group::{Consensus, Group, MemberId, StoredMembership};
@@ -21,8 +22,26 @@ pub(crate) struct Running<G: Group> {
     pub(crate) raft: Consensus<G>,
     /// Whom the others know it as.
     pub(crate) id: MemberId,
-    /// Foundation that it belongs to; 0 for the control group.
+    /// Foundation that it belongs to, as it travels with messages.
     pub(crate) generation: u64,
+    /// Where proposals enter.
+    pub(crate) gate: Gate,
+}
+
+/// Where proposals enter; whoever closes it waits until those that are under way have their answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<RwLock<()>>);
+
+impl Gate {
+    /// Lets a proposal in; it is under way as long as what this returns is held.
+    pub(crate) fn enter(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        self.0.try_read().ok()
+    }
+
+    /// Closes the gate as long as what this returns is held. Cancel safe.
+    pub(crate) async fn close(self) -> OwnedRwLockWriteGuard<()> {
+        self.0.write_owned().await
+    }
 }
 
 impl<G: Group> Running<G> {

@@ -1,13 +1,9 @@
-//! From a plan to two running groups.
+//! From a plan to two running groups, on threads of their own.
 //!
 //! ```text
 //!   thread "raft" (own tokio runtime, two workers)
 //!     serve          members' requests → seats
-//!     in touch       how the others are
-//!     take part      found or join the control group
-//!     generations    the state group, one foundation after the other
-//!     proposals      ControlCommands of the node
-//!     publisher      session changes of the node, in batches
+//!     …              what `assembly` runs
 //!   thread "raft-store"   all writes of the control group
 //! ```
 
@@ -16,25 +12,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_state::ControlState;
 use runtime::{Clock, Shutdown, Subsystem};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::changes::Hub;
-use crate::cluster::{Cluster, Control, StateGroup};
-use crate::control;
+use crate::assembly::{Parts, assemble};
+use crate::cluster::Cluster;
 use crate::error::StartError;
-use crate::generation::Generations;
-use crate::group::{ControlGroup, Group, GroupName, MemoryGroup};
+use crate::group::{ControlGroup, Group, GroupName};
 use crate::local::Local;
-use crate::membership::take_part_in_control;
-use crate::network::{Peers, Server, Tls, adopt, check_tls, keep_in_touch, serve};
-use crate::pending::Pending;
+use crate::network::Peers;
+use crate::network::grpc::{Grpc, Service, Tls, adopt, check_tls, serve};
 use crate::plan::{ClusterPlan, Listen};
-use crate::propose::{Counter, Proposer, attend};
-use crate::publisher::publish;
 use crate::seat::Seat;
-use crate::store::{DiskStore, Recovered, StorageThread, next_incarnation, open_or_replace};
+use crate::store::{DiskStore, Journal, Recovered, next_incarnation, open_or_replace};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
@@ -128,7 +118,7 @@ async fn run(
     mut shutdown: Shutdown,
 ) {
     let mut inner = Subsystem::default();
-    let seats = match assemble(prepared, &mut inner).await {
+    let seats = match begin(prepared, &mut inner) {
         Ok(cluster) => {
             let seats = (
                 Arc::clone(&cluster.control.seat),
@@ -146,6 +136,7 @@ async fn run(
     loop {
         // Cancel safe: both branches only wait.
         tokio::select! {
+            biased;
             () = shutdown.requested() => break,
             end = inner.first_end() => match end {
                 Some(end) => {
@@ -176,83 +167,22 @@ async fn close<G: Group>(seat: &Seat<G>) {
     }
 }
 
-async fn assemble(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
-    let local = prepared.local;
-    let peers = Peers::new(&local, prepared.tls.as_ref());
-    let proposers = (
-        Proposer::<ControlGroup>::new(&local, &peers),
-        Proposer::<MemoryGroup>::new(&local, &peers),
-    );
-    let (control, state) = &proposers;
+/// Assembles the groups on gRPC and on the disk's own thread.
+fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
+    let tls = prepared.tls;
+    let peers: Peers = Arc::new(Grpc::new(&prepared.local, tls.as_ref()));
     let listeners = adopt(prepared.listeners)?;
-    let server = Server {
-        local: Arc::clone(&local),
-        control: Arc::clone(&control.seat),
-        state: Arc::clone(&state.seat),
-        secure: prepared.tls.is_some(),
+    let journal = Journal::on_thread(prepared.store, inner).map_err(StartError::Threads)?;
+    let parts = Parts {
+        local: prepared.local,
+        peers,
+        recovered: prepared.recovered,
+        journal,
     };
-    let journal = StorageThread::start(prepared.store, inner).map_err(StartError::Threads)?;
-    let (running, agreed) = control::start(control, prepared.recovered, journal).await?;
-    inner.spawn(
-        "serve",
-        serve(server, listeners, prepared.tls, inner.shutdown()),
-    );
-    let in_touch = keep_in_touch(Arc::clone(&local), peers.clone());
-    inner.spawn("in touch", until(inner.shutdown(), in_touch));
-    let take_part = take_part_in_control(control.clone(), running.clone());
-    inner.spawn("take part", until(inner.shutdown(), take_part));
-    let watch_end = control::watch_end(Arc::clone(&control.seat), running);
-    inner.spawn("end of control", until(inner.shutdown(), watch_end));
-    let (counter, tickets) = Counter::new();
-    inner.spawn(
-        "proposals",
-        attend(control.clone(), tickets, inner.shutdown()),
-    );
-    let state_group = start_state(proposers.clone(), agreed.clone(), inner);
-    Ok(Cluster {
-        control: Control {
-            local,
-            seat: proposers.0.seat,
-            agreed,
-            counter,
-        },
-        state: state_group,
-    })
-}
-
-/// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it
-/// waits: what it was about to tell others is told anew by whoever comes after.
-async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
-    // Cancel safe, for that reason.
-    tokio::select! {
-        () = shutdown.requested() => {}
-        () = task => {}
-    }
-}
-
-/// Starts what keeps this member in the state group and tells the group what the node does.
-fn start_state(
-    (control, state): (Proposer<ControlGroup>, Proposer<MemoryGroup>),
-    agreed: watch::Receiver<Arc<ControlState>>,
-    inner: &mut Subsystem,
-) -> StateGroup {
-    let local = Arc::clone(&state.local);
-    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
-    let pending = Arc::new(Pending::new(local.limits.pending));
-    let generations = Generations {
-        control,
-        state: state.clone(),
-        agreed,
-        hub: Arc::clone(&hub),
-        pending: Arc::clone(&pending),
-    };
-    inner.spawn("generations", until(inner.shutdown(), generations.run()));
-    let publisher = publish(state.clone(), Arc::clone(&pending));
-    inner.spawn("publisher", until(inner.shutdown(), publisher));
-    StateGroup {
-        local,
-        seat: state.seat,
-        hub,
-        pending,
-    }
+    let (cluster, server) = assemble(parts, inner);
+    let secure = tls.is_some();
+    let service = Service { server, secure };
+    let shutdown = inner.shutdown();
+    inner.spawn("serve", serve(service, listeners, tls, shutdown));
+    Ok(cluster)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use raft_state::{Checksum, Incarnation};
+use raft_state::{Checksum, ControlLineage, Incarnation};
 use types::{Name, NodeId};
 
 use crate::group::{Group, GroupName, MemberId, StoredMembership};
@@ -22,8 +22,11 @@ pub struct GroupStatus {
     pub leader: Option<NodeId>,
     /// Counts the elections.
     pub term: u64,
-    /// Foundations of the state group; 0 for the control group.
+    /// Counts the foundations of the group; 0 while it does not run here.
     pub generation: u64,
+    /// Who founded the control group's lineage; the state group's founder is part of what the control
+    /// group agreed on.
+    pub founder: Option<NodeId>,
     /// Index of the last log entry that is here.
     pub last_log: u64,
     /// Index of the last log entry that is part of the state.
@@ -97,6 +100,7 @@ pub(crate) fn of<G: Group>(
         leader: None,
         term: 0,
         generation: 0,
+        founder: None,
         last_log: 0,
         applied: 0,
         members: Vec::new(),
@@ -107,7 +111,7 @@ pub(crate) fn of<G: Group>(
     if let Some(running) = seat.running() {
         let metrics = running.raft.metrics();
         let metrics = metrics.borrow_watched();
-        status.generation = running.generation;
+        (status.generation, status.founder) = foundation(G::NAME, running.generation);
         status.term = metrics.current_term;
         status.last_log = metrics.last_log_index.unwrap_or_default();
         status.applied = metrics.last_applied.map_or(0, |id| id.index());
@@ -127,6 +131,16 @@ pub(crate) fn of<G: Group>(
         .map(|member| member_of::<G>(member, local, &membership, &matched))
         .collect();
     status
+}
+
+/// Generation and founder of the number that travels with messages.
+fn foundation(group: GroupName, number: u64) -> (u64, Option<NodeId>) {
+    match group {
+        GroupName::State => (number, None),
+        GroupName::Control => ControlLineage::from_wire(number).map_or((0, None), |lineage| {
+            (lineage.generation, Some(lineage.founder))
+        }),
+    }
 }
 
 fn member_of<G: Group>(

@@ -8,10 +8,10 @@ use std::time::Duration;
 use types::{Instant, Name};
 use vrrp_machine::{PeerClaim, Priority};
 use wire::heartbeat::{Codec, Datagram};
+use wire::icmp::Echo;
 
 use crate::link::{LinkTracker, Taken};
 use crate::plan::{GroupPlan, LinkPlan, StartError};
-use crate::probe::Echo;
 use crate::socket::{EchoPort, HeartbeatPort};
 use crate::status::LinkStatus;
 
@@ -35,7 +35,12 @@ struct Link {
     told_up: bool,
 }
 
-/// The way to the peer's kernel.
+/// The way to the peer's kernel: an echo over a silent link.
+///
+/// A process that waits for its turn on a busy machine looks like a dead one for a few tens of
+/// milliseconds. Its kernel does not wait: it answers an echo at once, and would answer a heartbeat
+/// with "port unreachable" if the process were gone. An answered echo without that refusal therefore
+/// vouches for the process, a little while; a dead machine answers nothing.
 #[derive(Debug)]
 struct Kernel {
     port: EchoPort,
@@ -286,7 +291,7 @@ impl Kernel {
         match EchoPort::open(link.local, link.remote, link.device.as_deref()) {
             Ok(port) => Some(Self {
                 port,
-                echo: Echo::new(link.remote, u16::try_from(boot & 0xffff).unwrap_or(0)),
+                echo: Echo::new(link.remote.ip(), u16::try_from(boot & 0xffff).unwrap_or(0)),
                 sequence: 0,
             }),
             Err(error) => {

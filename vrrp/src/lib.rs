@@ -18,7 +18,6 @@ pub mod frame;
 pub mod handle;
 pub mod link;
 pub mod plan;
-pub mod probe;
 pub mod status;
 
 mod driver;

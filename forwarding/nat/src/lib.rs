@@ -19,4 +19,5 @@ mod space;
 
 pub use block::Block;
 pub use directory::Directory;
-pub use nat::{Mapping, Nat, Reserved, Settings};
+pub use nat::{Mapping, Nat, Settings};
+pub use space::Reserved;

@@ -10,7 +10,7 @@ use types::{DropReason, Endpoint, Instant, Protocol};
 use crate::block::Block;
 use crate::directory::{AddressDirectory, Directory};
 use crate::random::Random;
-use crate::space::{Space, SpaceKind};
+use crate::space::{Reserved, Space, SpaceKind};
 
 /// Ports that may fall free within one call, so that no session's setup pays for thousands.
 const RECLAIM_AT_ONCE: usize = 16;
@@ -50,22 +50,6 @@ pub struct Mapping {
     pub outside: Endpoint,
     /// The inside did not hold it before.
     pub fresh: bool,
-}
-
-/// What reserving did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reserved {
-    /// A mapping that nobody held.
-    Fresh,
-    /// One more session on a mapping that its inside holds.
-    Shared,
-    /// Sessions of another inside use that outside endpoint; nothing changed.
-    Conflict {
-        /// The inside that holds it.
-        holder: Endpoint,
-    },
-    /// Not one of our addresses, protocols or ports; nothing changed.
-    Foreign,
 }
 
 /// The mappings of a node: one value for all its processors, taken when a session begins or ends and at

@@ -8,8 +8,23 @@ use types::{Endpoint, Instant, Protocol};
 use crate::bitmap::{Bitmap, Parity};
 use crate::block::Block;
 use crate::insides::Insides;
-use crate::nat::Reserved;
 use crate::random::Random;
+
+/// What reserving did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reserved {
+    /// A mapping that nobody held.
+    Fresh,
+    /// One more session on a mapping that its inside holds.
+    Shared,
+    /// Sessions of another inside use that outside endpoint; nothing changed.
+    Conflict {
+        /// The inside that holds it.
+        holder: Endpoint,
+    },
+    /// Not one of our addresses, protocols or ports; nothing changed.
+    Foreign,
+}
 
 /// Protocols with a port space of their own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

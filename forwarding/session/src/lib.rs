@@ -17,5 +17,7 @@ mod slab;
 pub use fragment::{FragmentKey, FragmentLimits, Fragments};
 pub use id::SessionIds;
 pub use policy::{Ingress, Policy, PolicyInput, Route, Verdict};
-pub use table::{Hit, Installed, NewSession, Session, Slot, Stamp, Table, Touched};
+pub use table::{
+    Held, Hit, Installed, NewSession, Repair, Repaired, Session, Slot, Stamp, Table, Touched,
+};
 pub use tcp_state::Segment;

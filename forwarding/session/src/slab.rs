@@ -74,6 +74,11 @@ impl<T> Slab<T> {
         self.cells.len() as usize - self.free.len()
     }
 
+    /// How many places there are, used and free.
+    pub(crate) const fn places(&self) -> u32 {
+        self.cells.len()
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         self.cells.get(at)?.as_ref()

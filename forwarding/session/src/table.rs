@@ -11,6 +11,7 @@
 //!                                               changes: places to be replicated, removals
 //! ```
 
+mod audit;
 mod changes;
 mod flows;
 mod graves;
@@ -18,7 +19,7 @@ mod install;
 mod session;
 
 use types::{
-    Direction, DropReason, Epoch, FlowKey, Hop, Instant, NodeId, SessionId, SessionRecord,
+    Digest, Direction, DropReason, Epoch, FlowKey, Hop, Instant, NodeId, SessionId, SessionRecord,
 };
 
 use crate::expiry::Wheel;
@@ -26,6 +27,7 @@ use crate::index::Index;
 use crate::slab::Slab;
 use crate::tcp_state::{self, Segment};
 
+pub use audit::{Held, Repair, Repaired};
 pub use install::Installed;
 pub use session::{NewSession, Session};
 
@@ -82,7 +84,7 @@ pub struct Table {
     active: bool,
     /// The epoch that changes have been stamped with since the takeover.
     epoch: Option<Epoch>,
-    digest: u64,
+    digest: Digest,
 }
 
 impl Table {
@@ -102,7 +104,7 @@ impl Table {
             adopted_at: Instant::START,
             active: false,
             epoch: None,
-            digest: 0,
+            digest: Digest::default(),
         }
     }
 
@@ -263,9 +265,9 @@ impl Table {
     }
 
     /// Equal on two nodes that hold the same replicated sessions in the same versions. Sessions that were
-    /// never replicated do not count.
-    pub const fn digest(&self) -> u64 {
-        self.digest
+    /// never replicated do not count. Kept up to date with every change.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     fn insert(&mut self, session: Session, now: Instant) -> Slot {
@@ -275,7 +277,7 @@ impl Table {
         );
         let id = self.hash_id(session.id());
         let deadline = now + session.idle_timeout();
-        self.digest = self.digest.wrapping_add(session.fingerprint());
+        self.digest.add(session.id(), session.fingerprint());
         let place = self.sessions.insert(session);
         self.keys.insert(forward, pack(place, Direction::Forward));
         self.keys.insert(reverse, pack(place, Direction::Reverse));
@@ -287,7 +289,7 @@ impl Table {
     /// Takes a session out of everything, without telling the cluster.
     fn take_out(&mut self, place: u32) -> Option<SessionRecord> {
         let session = self.sessions.remove(place)?;
-        self.digest = self.digest.wrapping_sub(session.fingerprint());
+        self.digest.remove(session.id(), session.fingerprint());
         let record = session.record();
         let (forward, reverse) = (
             self.hash_key(&record.forward),

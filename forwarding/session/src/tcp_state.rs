@@ -13,14 +13,7 @@
 //!  RST leads to Reset from everywhere; a SYN of the opener leads from there to SynSent.
 //! ```
 
-use core::time::Duration;
-
 use types::{Direction, TcpState};
-
-/// RFC 5382 REQ-5: a connection that opens, closes or was reset is forgotten after four idle minutes
-/// at the earliest. After a reset too (RFC 7857 §2.2): nobody has checked its sequence number, so a
-/// forged one must not tear a hole into a connection that goes on.
-pub const TRANSITORY_IDLE: Duration = Duration::from_mins(4);
 
 /// What a segment's flags say. PSH, ECE, CWR and URG say nothing about the connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -6,7 +6,7 @@
 use session::Segment;
 use session::policy::{Ingress, Route, TransportEnforcement, Verdict};
 use session::table::{Hit, NewSession};
-use types::{Direction, DropReason, FlowKey, Hop};
+use types::{Coverage, Direction, DropReason, FlowKey, Hop};
 use wire::Payload;
 use wire::build;
 use wire::icmp::Cause;
@@ -92,10 +92,17 @@ impl<O: Outbox> Pipeline<'_, O> {
         if matches!(segment, None | Some(Segment::Syn)) {
             return Ok(());
         }
-        match verdict.enforcement {
-            TransportEnforcement::Allow => Ok(()),
-            TransportEnforcement::Block => Err(DropReason::MidFlowTcp),
-            TransportEnforcement::Reset => {
+        match (verdict.enforcement, self.env.shared.coverage()) {
+            // A session opened now would be another one, with another port; a reset would end it for good.
+            (TransportEnforcement::Allow | TransportEnforcement::Reset, Coverage::CatchingUp)
+            | (TransportEnforcement::Reset, Coverage::Severed) => Err(DropReason::SessionAwaited),
+            // Cut off from everybody, what policy allows is better than nothing.
+            (TransportEnforcement::Allow, Coverage::Complete | Coverage::Severed) => Ok(()),
+            (
+                TransportEnforcement::Block,
+                Coverage::Complete | Coverage::CatchingUp | Coverage::Severed,
+            ) => Err(DropReason::MidFlowTcp),
+            (TransportEnforcement::Reset, Coverage::Complete) => {
                 if build::tcp_reset(&mut self.state.scratch, &packet.ip) {
                     self.out
                         .transmit(interface.port, &self.state.scratch, Offload::None);

@@ -2,7 +2,7 @@
 
 use forwarding::Outcome;
 use session::policy::TransportEnforcement;
-use types::{DropReason, NodeId, TcpState};
+use types::{Coverage, DropReason, NodeId, TcpState};
 
 use crate::support::frames::Build;
 use crate::support::{
@@ -17,6 +17,7 @@ const RST: u8 = 0x04;
 fn bench(enforcement: TransportEnforcement) -> Bench {
     let mut bench = Bench::with(plan_with(NodeId(1), 1, enforcement));
     bench.open(EPOCH);
+    bench.shared.cover(Coverage::Complete);
     bench
 }
 
@@ -45,6 +46,24 @@ fn mid_flow_tcp_can_be_dropped_in_silence() {
     let data = from_client(SERVER).tcp((40_000, 443), ACK, 1000, 2000, b"data");
     assert_eq!(bench.receive(LAN, data), Err(DropReason::MidFlowTcp));
     assert!(bench.sent().is_empty());
+}
+
+/// A reset ends a connection for good, silence makes its sender try again: and by then its record,
+/// which was on its way from the other node, may be here.
+#[test]
+fn mid_flow_tcp_is_neither_reset_nor_reopened_while_its_record_may_still_come() {
+    for (enforcement, coverage) in [
+        (TransportEnforcement::Reset, Coverage::CatchingUp),
+        (TransportEnforcement::Reset, Coverage::Severed),
+        (TransportEnforcement::Allow, Coverage::CatchingUp),
+    ] {
+        let mut bench = bench(enforcement);
+        bench.shared.cover(coverage);
+        let data = from_client(SERVER).tcp((40_000, 443), ACK, 1000, 2000, b"data");
+        assert_eq!(bench.receive(LAN, data), Err(DropReason::SessionAwaited));
+        assert!(bench.sent().is_empty(), "{enforcement:?} {coverage:?}");
+        assert_eq!(bench.sessions(), 0);
+    }
 }
 
 #[test]

@@ -11,8 +11,10 @@ use forwarding::{
     ReconfigureError, start_on,
 };
 use runtime::{Clock, Mailbox, Subsystem};
+use session::Repair;
 use types::{
-    Epoch, EpochGate, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionRecord,
+    DIGEST_SHARDS, Digest, Epoch, EpochGate, Giid, MacAddr, NeighborRecord, NodeId, SessionChange,
+    SessionRecord, ShardSet,
 };
 
 use crate::support::frames::{Build, arp};
@@ -364,4 +366,62 @@ async fn operators_see_interfaces_drops_and_routes() {
     let accepted = node.devices.wire("fake-lan").accepted();
     assert!(accepted.contains(&LAN_VIRTUAL), "{accepted:?}");
     node.stop().await;
+}
+
+/// The digest of what the processors hold, the listing of it and repairs go over every worker.
+#[tokio::test]
+async fn what_the_processors_hold_is_summed_up_listed_and_mended() {
+    let mut first = Node::start(NodeId(1), 2);
+    first.know_everybody().await;
+    first.gate.open(EPOCH);
+    for client_port in 20_000..20_008 {
+        talk(&first, client_port).await;
+    }
+    let records = first.established(8).await;
+    let agreed: Digest = records.iter().collect();
+
+    let second = Node::start(NodeId(2), 3);
+    let digest = async || {
+        let asked = second.handle.ask_digest().await.unwrap();
+        asked.answer().await.unwrap().digest
+    };
+    let changes = records.iter().cloned().map(SessionChange::Put).collect();
+    second.handle.install(changes).await.unwrap();
+    assert_eq!(digest().await, agreed, "asked behind the installation");
+
+    // One that nobody knows any more, one that is here in an older form, one that is missing.
+    let rank = SessionRecord::rank;
+    let newer = SessionRecord {
+        version: records[1].version + 1,
+        ..records[1].clone()
+    };
+    let missing = SessionChange::Remove {
+        id: records[2].id,
+        epoch: EPOCH,
+        version: u32::MAX,
+    };
+    second.handle.install(vec![missing]).await.unwrap();
+    let all: ShardSet = (0..DIGEST_SHARDS).collect();
+    let held = second.handle.held(&all).await.unwrap();
+    assert_eq!(held.len(), 7);
+    assert!(held.iter().any(|held| held.rank == rank(&records[1])));
+
+    let repair = |record: &SessionRecord, held, agreed: Option<&SessionRecord>| Repair {
+        id: record.id,
+        held,
+        agreed: agreed.cloned(),
+    };
+    let repairs = vec![
+        repair(&records[0], Some(rank(&records[0])), None),
+        repair(&records[1], Some(rank(&records[1])), Some(&newer)),
+        repair(&records[2], None, Some(&records[2])),
+        // Outdated: it is held.
+        repair(&records[3], None, Some(&records[3])),
+    ];
+    let counts = second.handle.repair(repairs).await.unwrap();
+    assert_eq!((counts.removed, counts.installed), (1, 2));
+    let expected: Digest = records[2..].iter().chain([&newer]).collect();
+    assert_eq!(digest().await, expected);
+    first.stop().await;
+    second.stop().await;
 }

@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod cluster;
 pub mod demo;
+mod failure;
 pub mod harness;
 pub mod host;
 pub mod link;

@@ -45,6 +45,7 @@ pub(crate) struct Ended {
     pub(crate) deaths: Deaths,
     pub(crate) udp: ProbeReport,
     pub(crate) udp_corrupt: u64,
+    pub(crate) udp_duplicates: u64,
 }
 
 impl Load {
@@ -147,6 +148,7 @@ impl Load {
             deaths,
             udp: udp.whole(),
             udp_corrupt: udp.corrupt(),
+            udp_duplicates: udp.duplicates(),
         })
     }
 }

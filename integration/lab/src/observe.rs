@@ -92,10 +92,12 @@ impl Observer {
         Ok(ha_view(&self.show("ha")?))
     }
 
-    /// The object behind any `show` view.
+    /// The object behind any `show` view; a view may have two words.
     pub fn show(&self, view: &str) -> Result<Value, ObserveError> {
         let output = Command::new(&self.program)
-            .args(["show", view, "--json", "--socket"])
+            .arg("show")
+            .args(view.split(' '))
+            .args(["--json", "--socket"])
             .arg(&self.socket)
             .stdin(Stdio::null())
             .output()

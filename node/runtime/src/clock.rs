@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use types::Instant;
 
 /// The node's clock: monotonic since [`Clock::start`], with the wall time of that moment.
+///
+/// It follows tokio's idea of time, which is the operating system's, unless a simulation has paused it.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    origin: std::time::Instant,
+    origin: tokio::time::Instant,
     origin_unix_ns: u64,
 }
 
@@ -23,9 +25,18 @@ impl Clock {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        Self::start_at(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Starts a clock that says `unix_ns` of Unix time now, whatever the system's says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
+    pub fn start_at(unix_ns: u64) -> Self {
         Self {
-            origin: std::time::Instant::now(),
-            origin_unix_ns: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            origin: tokio::time::Instant::now(),
+            origin_unix_ns: unix_ns,
         }
     }
 

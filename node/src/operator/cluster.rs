@@ -1,21 +1,32 @@
 //! `show cluster`.
 
-use proto::ops::{ClusterReply, RaftGroup, RaftMember};
+use ha::survivor::{Policy, Verdict};
+use proto::ops::{Candidate, ClusterReply, QuorumView, RaftGroup, RaftMember, Survival};
 use raft::{GroupStatus, MemberKind, MemberRole, MemberStatus};
+use raft_state::ControlState;
+use types::NodeId;
 
 use super::Desk;
 use super::ha::millis;
 
 impl Desk {
     pub(super) fn answer_cluster(&self) -> ClusterReply {
-        let groups = [self.cluster.control.status(), self.cluster.state.status()];
+        let agreed = self.cluster.control.state();
+        let (control, state) = (self.cluster.control.status(), self.cluster.state.status());
+        let state_founder = agreed.lineage().map(|lineage| lineage.founder);
         ClusterReply {
-            groups: groups.iter().map(|status| self.group(status)).collect(),
+            groups: vec![
+                self.group(&control, control.founder),
+                self.group(&state, state_founder.filter(|_| state.generation != 0)),
+            ],
+            quorum: self.quorum(),
+            survivals: self.survivals(&agreed),
+            candidates: self.candidates(&agreed),
             ..ClusterReply::default()
         }
     }
 
-    fn group(&self, status: &GroupStatus) -> RaftGroup {
+    fn group(&self, status: &GroupStatus, founder: Option<NodeId>) -> RaftGroup {
         RaftGroup {
             name: status.group.to_string(),
             leader: status.leader.map(|leader| self.site.name(leader)),
@@ -23,7 +34,71 @@ impl Desk {
             last_log_index: Some(status.last_log),
             applied_index: Some(status.applied),
             members: status.members.iter().map(member).collect(),
+            generation: (status.generation != 0).then_some(status.generation),
+            founder: founder.map(|founder| self.site.name(founder)),
         }
+    }
+
+    fn quorum(&self) -> Option<QuorumView> {
+        let view = self.survivor.as_ref()?.borrow().clone();
+        let lineage = self.cluster.control.lineage();
+        let mut reasons = match &view.verdict {
+            Verdict::Waiting(doubts) => doubts.iter().map(ToString::to_string).collect(),
+            Verdict::Settled | Verdict::Frozen | Verdict::Surviving => Vec::new(),
+        };
+        if lineage.no_room {
+            reasons.push(
+                "there is no room for the configurations that this node keeps of a lineage that \
+                 lost: drop candidates"
+                    .to_owned(),
+            );
+        } else if lineage.aside > 0 {
+            reasons.push("configurations of a lineage that lost are being handed over".to_owned());
+        }
+        let state = if lineage.frozen {
+            "yielding"
+        } else {
+            view.verdict.as_str()
+        };
+        Some(QuorumView {
+            without_quorum: match view.policy {
+                Policy::Witness => "witness",
+                Policy::Freeze => "freeze",
+                Policy::Survive { .. } => "survive",
+            }
+            .to_owned(),
+            state: state.to_owned(),
+            reasons,
+        })
+    }
+
+    fn survivals(&self, agreed: &ControlState) -> Vec<Survival> {
+        let survivals = agreed.survivals().iter();
+        survivals
+            .map(|survival| Survival {
+                generation: survival.lineage.generation,
+                founder: self.site.name(survival.lineage.founder),
+                reason: survival.reason.to_string(),
+                by: survival.by.clone(),
+                at_unix_ms: survival.at_unix_ms,
+                revision: survival.revision.0,
+            })
+            .collect()
+    }
+
+    fn candidates(&self, agreed: &ControlState) -> Vec<Candidate> {
+        let candidates = agreed.candidates().iter();
+        candidates
+            .map(|(name, candidate)| Candidate {
+                name: name.to_string(),
+                revision: candidate.record.revision.0,
+                author: candidate.record.author.clone(),
+                at_unix_ms: candidate.record.at_unix_ms,
+                held_by: self.site.name(candidate.node),
+                lineage: candidate.lineage.to_string(),
+                text_bytes: candidate.record.text.len().to_string(),
+            })
+            .collect()
     }
 }
 

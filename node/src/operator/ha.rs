@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ::ha::Failover;
+use ::ha::verdict::Failed;
 use ::vrrp::{GroupStatus, LinkStatus};
-use proto::ops::{HaLink, HaPeer, HaReply, Leaders};
+use proto::ops::{FailedCheck, HaLink, HaPeer, HaReply, Leaders};
 use raft::GroupStatus as RaftStatus;
 use types::Epoch;
 
@@ -46,6 +47,8 @@ impl Desk {
                 .films()
                 .map(|film| self.film(film))
                 .collect(),
+            verdict: verdict.judgement.verdict.to_string(),
+            checks: verdict.judgement.failed.into_iter().map(check).collect(),
             ..HaReply::default()
         }
     }
@@ -93,6 +96,15 @@ impl Desk {
             first_packet_unix_ns: film.first_packet.map(|at| self.unix_string(at)),
             sessions: film.sessions,
         }
+    }
+}
+
+fn check(failed: Failed) -> FailedCheck {
+    FailedCheck {
+        name: failed.check.as_str().to_owned(),
+        verdict: failed.verdict.to_string(),
+        found: failed.found,
+        next_step: failed.next_step,
     }
 }
 

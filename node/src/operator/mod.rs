@@ -1,27 +1,34 @@
 //! What operators may ask of this node: the port of `ops`, filled with what the parts say.
 //!
-//! It only looks. Every answer is made from snapshots, so that no question can hold up the node.
+//! Everything but `order` only looks. Every answer is made from snapshots, so that no question can hold
+//! up the node.
 
 mod cluster;
+mod drift;
 mod ha;
 mod interfaces;
+mod links;
+mod order;
 mod vrrp;
 
 use ::ha::Timeline;
 use ops::ports::Answer;
-use ops::{Header, SessionFilter};
+use ops::{GoOn, Header, SessionFilter, Unanswered};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    Processor, ProcessorsReply, Route, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
+    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, Processor,
+    ProcessorsReply, Route, SessionsReply, VersionReply, VrrpReply,
 };
 use raft::Cluster;
 use runtime::Clock;
 use tokio::sync::watch;
 use types::Giid;
 
+use crate::drift::DriftStatus;
 use crate::health::Verdict;
 use crate::running::Running;
 use crate::site::Site;
+use crate::survivor;
 use crate::threads::Utilization;
 
 /// Where operators' questions are answered.
@@ -33,8 +40,11 @@ pub(crate) struct Desk {
     pub(crate) redundancy: Option<::vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
     pub(crate) verdict: watch::Receiver<Verdict>,
+    pub(crate) drift: watch::Receiver<DriftStatus>,
     pub(crate) films: watch::Receiver<Timeline>,
     pub(crate) utilization: watch::Receiver<Utilization>,
+    /// `None` on a router of one node.
+    pub(crate) survivor: Option<watch::Receiver<survivor::View>>,
 }
 
 impl Desk {
@@ -134,6 +144,14 @@ impl ops::Node for Desk {
         Box::pin(async { Ok(self.answer_ha()) })
     }
 
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply> {
+        Box::pin(async { Ok(self.answer_drift()) })
+    }
+
+    fn ha_links(&self) -> Answer<'_, HaLinksReply> {
+        Box::pin(async { Ok(self.answer_links()) })
+    }
+
     fn vrrp(&self) -> Answer<'_, VrrpReply> {
         Box::pin(async { Ok(self.answer_vrrp()) })
     }
@@ -163,7 +181,20 @@ impl ops::Node for Desk {
         })
     }
 
-    fn config(&self) -> Answer<'_, ConfigReply> {
+    fn config(&self, candidate: Option<String>) -> Answer<'_, ConfigReply> {
+        if let Some(name) = candidate {
+            let agreed = self.cluster.control.state();
+            return Box::pin(async move {
+                let missing = "candidate of this name";
+                let found = agreed.candidates().get(&name);
+                let found = found.ok_or(Unanswered::NotYet { missing })?;
+                Ok(ConfigReply {
+                    revision: found.record.revision.0,
+                    text: found.record.text.clone(),
+                    ..ConfigReply::default()
+                })
+            });
+        }
         let running = self.running.borrow().clone();
         Box::pin(async move {
             Ok(ConfigReply {
@@ -172,6 +203,14 @@ impl ops::Node for Desk {
                 ..ConfigReply::default()
             })
         })
+    }
+
+    fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply> {
+        Box::pin(self.go_on_alone(order, by))
+    }
+
+    fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply> {
+        Box::pin(self.forget(name))
     }
 
     fn neighbors(&self) -> Answer<'_, NeighborsReply> {

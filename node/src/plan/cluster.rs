@@ -30,7 +30,18 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
             Security::InsecureLab => None,
         },
         timing: Timing::default(),
-        limits: Limits::default(),
+        limits: limits(bootstrap),
+    }
+}
+
+fn limits(bootstrap: &Bootstrap) -> Limits {
+    let own = Limits::default();
+    Limits {
+        pending: bootstrap
+            .replication_queue
+            .and_then(|queue| usize::try_from(queue).ok())
+            .unwrap_or(own.pending),
+        ..own
     }
 }
 

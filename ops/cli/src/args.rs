@@ -1,4 +1,4 @@
-//! The words after `tandem show` and `tandem validate`.
+//! The words after `tandem show` and `tandem validate`; those after `tandem request` are in [`order`].
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,8 +7,12 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use types::Protocol;
 
+mod order;
+
+pub use order::{CandidateArgs, ClusterRequest, RequestCommand, RequestOptions, SurviveArgs};
+
 /// Where a node listens unless its node.toml says otherwise.
-const DEFAULT_SOCKET: &str = "/var/lib/tandem/tandem.sock";
+pub(crate) const DEFAULT_SOCKET: &str = "/var/lib/tandem/tandem.sock";
 
 /// What to look at on a running node.
 #[derive(Clone, Debug, Subcommand)]
@@ -22,13 +26,15 @@ Examples:
   tandem show cluster --json --socket /run/tandem/a.sock
   tandem show vrrp --watch 1")]
 pub enum ShowCommand {
-    /// Role, readiness and its reasons, HA links, past takeovers with the time of each phase.
+    /// The verdict on the pair and its reasons, roles, HA links, past takeovers.
     #[command(after_help = "\
 Examples:
-  tandem show ha                   is the standby ready, and if not, why?
-  tandem show ha --json | jq .ready
-  tandem show ha --watch 1         follow a switchover")]
-    Ha(ShowOptions),
+  tandem show ha                   is the site protected, and if not, why?
+  tandem show ha --json | jq .verdict
+  tandem show ha --watch 1         follow a switchover
+  tandem show ha drift             do both nodes hold the same sessions?
+  tandem show ha links             what is lost on which HA link?")]
+    Ha(HaArgs),
     /// VRRP virtual routers: state, priority, advertisements.
     #[command(after_help = "\
 Examples:
@@ -49,10 +55,11 @@ Examples:
   tandem show sessions --protocol udp --port 53
   tandem show sessions --address 192.0.2.10 --json")]
     Sessions(SessionsArgs),
-    /// Raft groups: leader, term, log, members.
+    /// Raft groups: leader, lineage, term, log, members; survivals and candidates.
     #[command(after_help = "\
 Examples:
   tandem show cluster
+  tandem show cluster --json | jq -r '.candidates[].name'
   tandem show cluster --json | jq '.groups[] | {name, leader}'")]
     Cluster(ShowOptions),
     /// Routes that packets follow.
@@ -74,8 +81,9 @@ The text goes to standard output, everything else to standard error.
 
 Examples:
   tandem show config > site.conf
+  tandem show config --candidate b-r7 > lost.conf
   tandem validate site.conf")]
-    Config(ShowOptions),
+    Config(ConfigArgs),
     /// Resolved neighbours (ARP and neighbour discovery).
     #[command(after_help = "\
 Examples:
@@ -99,17 +107,17 @@ impl ShowCommand {
     /// What all views have in common.
     pub(crate) const fn options(&self) -> &ShowOptions {
         match self {
-            Self::Ha(options)
-            | Self::Vrrp(options)
+            Self::Ha(args) => args.options(),
+            Self::Vrrp(options)
             | Self::Interfaces(options)
             | Self::Cluster(options)
             | Self::Fib(options)
-            | Self::Config(options)
             | Self::Neighbors(options)
             | Self::Processors(options)
             | Self::Version(options) => options,
             Self::Sessions(args) => &args.options,
             Self::Drops(args) => &args.options,
+            Self::Config(args) => &args.options,
         }
     }
 }
@@ -131,6 +139,44 @@ pub struct ShowOptions {
     pub watch: Option<u32>,
 }
 
+/// `tandem show ha`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HaArgs {
+    /// One part of it in full.
+    #[command(subcommand)]
+    pub view: Option<HaView>,
+    /// What all views have in common.
+    #[command(flatten)]
+    pub options: ShowOptions,
+}
+
+impl HaArgs {
+    const fn options(&self) -> &ShowOptions {
+        match &self.view {
+            None => &self.options,
+            Some(HaView::Drift(options) | HaView::Links(options)) => options,
+        }
+    }
+}
+
+/// Parts of `tandem show ha` in full.
+#[derive(Clone, Debug, Subcommand)]
+pub enum HaView {
+    /// Whether the session tables are equal shard by shard, how late changes are, what was mended.
+    #[command(after_help = "\
+Examples:
+  tandem show ha drift
+  tandem show ha drift --json | jq '.comparisons[] | {by, tables, different}'")]
+    Drift(ShowOptions),
+    /// HA links: state, round trip, loss, heartbeats.
+    #[command(after_help = "\
+Examples:
+  tandem show ha links
+  tandem show ha links --watch 1")]
+    Links(ShowOptions),
+}
+
 /// `tandem show sessions`.
 #[derive(Args, Clone, Debug)]
 pub struct SessionsArgs {
@@ -149,6 +195,17 @@ pub struct SessionsArgs {
     /// Only sessions with this port (or ICMP identifier) on either side, translated or not.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What all views have in common.
+    #[command(flatten)]
+    pub options: ShowOptions,
+}
+
+/// `tandem show config`.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// A candidate that `tandem show cluster` lists, instead of the running configuration.
+    #[arg(long, value_name = "NAME")]
+    pub candidate: Option<String>,
     /// What all views have in common.
     #[command(flatten)]
     pub options: ShowOptions,
@@ -181,7 +238,7 @@ pub struct ValidateArgs {
     /// The file to check.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Print one JSON object: valid, and the list of problems.
+    /// Print one JSON object: valid, how many problems, and the first thousand of them.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,9 +1,12 @@
 //! What goes wrong between an operator and a node: the thing, the cause, the next step, the status.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+
+use config::text_file::ReadError;
+use serde_json::json;
 
 /// The node answered that it could not do what was asked, or a file is not valid.
 pub const EXIT_COMMAND: u8 = 1;
@@ -11,6 +14,8 @@ pub const EXIT_COMMAND: u8 = 1;
 pub const EXIT_NOT_REACHABLE: u8 = 3;
 /// The socket is there, for others.
 pub const EXIT_NOT_PERMITTED: u8 = 4;
+/// It may do harm, and was not forced.
+pub const EXIT_NEEDS_FORCE: u8 = 5;
 
 /// Why a command of the operator has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -75,13 +80,21 @@ pub enum Failure {
         /// Why, in its words.
         reason: String,
     },
+    /// The node would do it if it were forced.
+    #[error("the node at {} does not do that: {reason}. If you know better, add --force", path.display())]
+    NeedsForce {
+        /// The socket.
+        path: PathBuf,
+        /// What speaks against it, in its words.
+        reason: String,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {cause}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the kernel said.
-        cause: io::Error,
+        /// What the kernel said, or what the file is not.
+        cause: ReadError,
     },
     /// The reply could not be turned into JSON.
     #[error("cannot write the answer as JSON: {0}")]
@@ -112,6 +125,10 @@ impl Failure {
     pub(crate) fn calling(path: &Path, status: &tonic::Status) -> Self {
         match std::error::Error::source(status) {
             Some(source) => Self::lost(path, source),
+            None if status.code() == tonic::Code::Aborted => Self::NeedsForce {
+                path: path.to_owned(),
+                reason: status.message().to_owned(),
+            },
             None => Self::Refused {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
@@ -139,6 +156,7 @@ impl Failure {
             | Self::Lost { .. }
             | Self::Silent { .. } => EXIT_NOT_REACHABLE,
             Self::Denied { .. } => EXIT_NOT_PERMITTED,
+            Self::NeedsForce { .. } => EXIT_NEEDS_FORCE,
         }
     }
 
@@ -147,13 +165,28 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Says it on standard error and turns it into the exit status.
-    pub(crate) fn report(&self) -> ExitCode {
+    /// Says it on standard error, to programs on standard output too, and turns it into the exit
+    /// status.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
         if self.is_closed_pipe() {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tandem: {self}");
+        self.say(json);
         ExitCode::from(self.status())
+    }
+
+    /// Says it on standard error, and to programs on standard output.
+    pub(crate) fn say(&self, json: bool) {
+        eprintln!("tandem: {self}");
+        if json {
+            // If nobody can read it, there is nobody left to tell.
+            let _gone = writeln!(io::stdout(), "{}", self.object());
+        }
+    }
+
+    /// What `--json` prints instead of an answer.
+    pub fn object(&self) -> serde_json::Value {
+        json!({ "error": { "what": self.to_string(), "exit": self.status() } })
     }
 }
 

@@ -1,7 +1,7 @@
-//! The operator's client: `tandem show …` and `tandem validate …`.
+//! The operator's client: `tandem show …`, `tandem request …` and `tandem validate …`.
 //!
 //! ```text
-//! args ─► client ──gRPC over a Unix socket──► node      (show)
+//! args ─► client ──gRPC over a Unix socket──► node      (show, request)
 //!           └─► view ─► render: tables, or one JSON object
 //! args ─► validate ─► config                            (validate; needs no node)
 //! ```
@@ -12,12 +12,19 @@ mod args;
 mod client;
 mod failure;
 mod render;
+mod request;
 mod show;
 mod stopwatch;
 mod validate;
 mod view;
 
-pub use args::{DropsArgs, Rows, SessionsArgs, ShowCommand, ShowOptions, ValidateArgs};
-pub use failure::{EXIT_COMMAND, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure};
+pub use args::{
+    CandidateArgs, ClusterRequest, ConfigArgs, DropsArgs, HaArgs, HaView, RequestCommand,
+    RequestOptions, Rows, SessionsArgs, ShowCommand, ShowOptions, SurviveArgs, ValidateArgs,
+};
+pub use failure::{
+    EXIT_COMMAND, EXIT_NEEDS_FORCE, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure,
+};
+pub use request::{request, run_request};
 pub use show::{Page, run_show, show};
 pub use validate::{Verdict, run_validate, validate};

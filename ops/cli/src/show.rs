@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use proto::ops::{
-    ShowClusterRequest, ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaRequest,
-    ShowInterfacesRequest, ShowNeighborsRequest, ShowProcessorsRequest, ShowSessionsRequest,
-    ShowVersionRequest, ShowVrrpRequest,
+    ShowClusterRequest, ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaDriftRequest,
+    ShowHaLinksRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
+    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest,
 };
 
-use crate::args::{SessionsArgs, ShowCommand};
+use crate::args::{ConfigArgs, HaView, SessionsArgs, ShowCommand};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::stopwatch::Stopwatch;
@@ -36,7 +36,7 @@ pub async fn run_show(command: ShowCommand) -> ExitCode {
     };
     match shown {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(command.options().json),
     }
 }
 
@@ -55,14 +55,18 @@ pub async fn show(command: &ShowCommand) -> Result<Page, Failure> {
         }};
     }
     match command {
-        ShowCommand::Ha(_) => ask!(show_ha, ShowHaRequest {}),
+        ShowCommand::Ha(args) => match &args.view {
+            None => ask!(show_ha, ShowHaRequest {}),
+            Some(HaView::Drift(_)) => ask!(show_ha_drift, ShowHaDriftRequest {}),
+            Some(HaView::Links(_)) => ask!(show_ha_links, ShowHaLinksRequest {}),
+        },
         ShowCommand::Vrrp(_) => ask!(show_vrrp, ShowVrrpRequest {}),
         ShowCommand::Interfaces(_) => ask!(show_interfaces, ShowInterfacesRequest {}),
         ShowCommand::Sessions(args) => ask!(show_sessions, sessions_request(args)),
         ShowCommand::Cluster(_) => ask!(show_cluster, ShowClusterRequest {}),
         ShowCommand::Fib(_) => ask!(show_fib, ShowFibRequest {}),
         ShowCommand::Drops(_) => ask!(show_drops, ShowDropsRequest {}),
-        ShowCommand::Config(_) => ask!(show_config, ShowConfigRequest {}),
+        ShowCommand::Config(args) => ask!(show_config, config_request(args)),
         ShowCommand::Neighbors(_) => ask!(show_neighbors, ShowNeighborsRequest {}),
         ShowCommand::Processors(_) => ask!(show_processors, ShowProcessorsRequest {}),
         ShowCommand::Version(_) => ask!(show_version, ShowVersionRequest {}),
@@ -82,7 +86,7 @@ async fn watch(command: &ShowCommand, pause: Duration) -> Result<(), Failure> {
                     err: page.err,
                 })?;
             }
-            Err(failure) => eprintln!("tandem: {failure}"),
+            Err(failure) => failure.say(command.options().json),
         }
         tokio::time::sleep(pause).await;
     }
@@ -126,6 +130,12 @@ pub(crate) fn print(page: &Page) -> Result<(), Failure> {
     out.flush()?;
     io::stderr().lock().write_all(page.err.as_bytes())?;
     Ok(())
+}
+
+fn config_request(args: &ConfigArgs) -> ShowConfigRequest {
+    ShowConfigRequest {
+        candidate: args.candidate.clone(),
+    }
 }
 
 fn sessions_request(args: &SessionsArgs) -> ShowSessionsRequest {

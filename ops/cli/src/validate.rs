@@ -2,15 +2,21 @@
 
 use core::fmt::Write as _;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 
-use config::{Bootstrap, Problem, Severity};
+use config::text_file::{MAX_BOOTSTRAP_BYTES, ReadError, read_text};
+use config::{Bootstrap, Problem, Problems, Severity};
 use serde::Serialize;
+use types::MAX_CONFIGURATION_BYTES;
 
 use crate::args::ValidateArgs;
 use crate::failure::{EXIT_COMMAND, Failure};
 use crate::show::{Page, print};
+
+/// Most problems that people are shown: more than anybody mends before asking again.
+const MOST_SHOWN: usize = 100;
 
 /// What became of a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,25 +37,17 @@ pub fn run_validate(args: &ValidateArgs) -> ExitCode {
             ExitCode::from(EXIT_COMMAND)
         })
     });
-    printed.unwrap_or_else(|failure| failure.report())
+    printed.unwrap_or_else(|failure| failure.report(args.json))
 }
 
 /// Checks the file and returns what to print.
 pub fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
-    let path = || args.file.clone();
-    let bytes = std::fs::read(&args.file).map_err(|cause| Failure::Unreadable {
-        path: path(),
-        cause,
-    })?;
-    let text = String::from_utf8(bytes).map_err(|cause| Failure::Unreadable {
-        path: path(),
-        cause: std::io::Error::new(std::io::ErrorKind::InvalidData, cause),
-    })?;
-    let (valid, problems) = check(&args.file, &text);
+    let file = &args.file;
+    let (valid, problems) = check(file)?;
     let out = if args.json {
-        serde_json::to_string(&json(&args.file, valid, &problems))? + "\n"
+        serde_json::to_string(&json(file, valid, &problems))? + "\n"
     } else {
-        people(&args.file, valid, &problems)
+        people(file, valid, &problems)
     };
     Ok(Verdict {
         valid,
@@ -60,23 +58,28 @@ pub fn validate(args: &ValidateArgs) -> Result<Verdict, Failure> {
     })
 }
 
-/// Whether the text can be used, and what is wrong or doubtful in it.
-fn check(file: &Path, text: &str) -> (bool, Vec<Problem>) {
+/// Whether the file can be used, and what is wrong or doubtful in it.
+fn check(file: &Path) -> Result<(bool, Problems), Failure> {
+    let unreadable = |cause| Failure::Unreadable {
+        path: file.to_owned(),
+        cause,
+    };
     let problems = if file.extension() == Some(OsStr::new("toml")) {
+        let text = text_of(file, MAX_BOOTSTRAP_BYTES).map_err(unreadable)?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        match config::bootstrap::read(text) {
+        Problems::from(match config::bootstrap::read(&text) {
             Ok(bootstrap) => check_together(&bootstrap.rooted_in(folder)),
             Err(problems) => problems,
-        }
+        })
     } else {
-        config::check(text).map_or_else(|problems| problems, |valid| valid.warnings().to_vec())
+        let text = text_of(file, MAX_CONFIGURATION_BYTES).map_err(unreadable)?;
+        config::examine(&text).1
     };
-    (
-        !problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error),
-        problems,
-    )
+    Ok((problems.errors() == 0, problems))
+}
+
+fn text_of(file: &Path, limit: usize) -> Result<String, ReadError> {
+    read_text(File::open(file)?, limit)
 }
 
 /// A node.toml is right only together with the configuration that it names.
@@ -92,17 +95,13 @@ fn check_together(bootstrap: &Bootstrap) -> Vec<Problem> {
         reason,
         next_step,
     };
-    match std::fs::read_to_string(file).map(|text| config::check(&text)) {
-        Ok(Ok(valid)) => bootstrap.check_against(&valid),
-        Ok(Err(problems)) => {
-            let errors = problems
-                .iter()
-                .filter(|found| found.severity == Severity::Error)
-                .count();
+    match text_of(file, MAX_CONFIGURATION_BYTES).map(|text| config::examine(&text)) {
+        Ok((Some(valid), _)) => bootstrap.check_against(&valid),
+        Ok((None, problems)) => {
             let next = format!("see them with `tandem validate {}`", file.display());
             vec![problem(
                 Severity::Error,
-                format!("it is not valid: {}", counted(errors, "error")),
+                format!("it is not valid: {}", counted(problems.errors(), "error")),
                 next,
             )]
         }
@@ -115,16 +114,10 @@ fn check_together(bootstrap: &Bootstrap) -> Vec<Problem> {
     }
 }
 
-fn people(file: &Path, valid: bool, problems: &[Problem]) -> String {
-    let count = |severity| {
-        problems
-            .iter()
-            .filter(|problem| problem.severity == severity)
-            .count()
-    };
+fn people(file: &Path, valid: bool, problems: &Problems) -> String {
     let counts = [
-        (count(Severity::Error), "error"),
-        (count(Severity::Warning), "warning"),
+        (problems.errors(), "error"),
+        (problems.warnings(), "warning"),
     ];
     let counts: Vec<_> = counts
         .into_iter()
@@ -138,22 +131,35 @@ fn people(file: &Path, valid: bool, problems: &[Problem]) -> String {
         file.display(),
         counts.join(", ")
     );
-    for (number, problem) in (1..).zip(problems) {
-        let _infallible = write!(text, "\n{number}. {}", severity(problem.severity));
-        if let Some(at) = problem.at {
-            let _infallible = write!(text, " in line {}, column {}", at.line, at.column);
-        }
-        let _infallible = write!(text, "\n   path:   {}", problem.path);
-        if let Some(value) = &problem.value {
-            let _infallible = write!(text, "\n   value:  {value}");
-        }
+    let shown = problems.listed().iter().take(MOST_SHOWN);
+    for (number, problem) in (1..).zip(shown) {
+        entry(&mut text, number, problem);
+    }
+    let all = problems.errors() + problems.warnings();
+    if let Some(more) = all.checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
         let _infallible = writeln!(
             text,
-            "\n   reason: {}\n   next:   {}",
-            problem.reason, problem.next_step
+            "\n… and {more} more: mend these first, then validate again"
         );
     }
     text
+}
+
+/// One problem, as a numbered paragraph.
+fn entry(text: &mut String, number: usize, problem: &Problem) {
+    let _infallible = write!(text, "\n{number}. {}", severity(problem.severity));
+    if let Some(at) = problem.at {
+        let _infallible = write!(text, " in line {}, column {}", at.line, at.column);
+    }
+    let _infallible = write!(text, "\n   path:   {}", problem.path);
+    if let Some(value) = &problem.value {
+        let _infallible = write!(text, "\n   value:  {value}");
+    }
+    let _infallible = writeln!(
+        text,
+        "\n   reason: {}\n   next:   {}",
+        problem.reason, problem.next_step
+    );
 }
 
 /// `1 error`, `2 errors`.
@@ -174,6 +180,11 @@ const fn severity(severity: Severity) -> &'static str {
 struct Report<'a> {
     file: String,
     valid: bool,
+    /// How many there are, listed or not.
+    errors: usize,
+    warnings: usize,
+    /// How many of both are not listed.
+    unlisted: usize,
     problems: Vec<Entry<'a>>,
 }
 
@@ -188,7 +199,7 @@ struct Entry<'a> {
     next_step: &'a str,
 }
 
-fn json<'a>(file: &Path, valid: bool, problems: &'a [Problem]) -> Report<'a> {
+fn json<'a>(file: &Path, valid: bool, problems: &'a Problems) -> Report<'a> {
     let entry = |problem: &'a Problem| Entry {
         severity: severity(problem.severity),
         line: problem.at.map(|at| at.line),
@@ -201,6 +212,9 @@ fn json<'a>(file: &Path, valid: bool, problems: &'a [Problem]) -> Report<'a> {
     Report {
         file: file.display().to_string(),
         valid,
-        problems: problems.iter().map(entry).collect(),
+        errors: problems.errors(),
+        warnings: problems.warnings(),
+        unlisted: problems.unlisted(),
+        problems: problems.listed().iter().map(entry).collect(),
     }
 }

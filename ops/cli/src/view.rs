@@ -5,16 +5,20 @@ mod config;
 mod drops;
 mod fib;
 mod ha;
+mod ha_drift;
+mod ha_links;
 mod interfaces;
 mod neighbors;
+mod order;
 mod processors;
 mod sessions;
 mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, FibReply, HaReply, InterfacesReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
+    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply,
+    SessionsReply, VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -77,10 +81,14 @@ macro_rules! stamped {
 stamped!(
     ClusterReply,
     ConfigReply,
+    DropCandidateReply,
     DropsReply,
     FibReply,
+    HaDriftReply,
+    HaLinksReply,
     HaReply,
     InterfacesReply,
+    LineageReply,
     NeighborsReply,
     ProcessorsReply,
     SessionsReply,

@@ -8,12 +8,40 @@
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
-use cli::ShowCommand;
+use cli::{RequestCommand, ShowCommand};
 
 #[derive(Parser)]
 struct Line {
     #[command(subcommand)]
     _show: ShowCommand,
+}
+
+#[derive(Parser)]
+struct Order {
+    #[command(subcommand)]
+    _request: RequestCommand,
+}
+
+#[test]
+fn every_order_has_its_section_and_its_options() {
+    let manual = manual();
+    let line = Order::command();
+    let orders = line.get_subcommands().flat_map(|group| {
+        group
+            .get_subcommands()
+            .map(move |order| (group.get_name().to_owned(), order))
+    });
+    for (group, order) in orders {
+        let section = format!("\n## `tandem request {group} {}`\n", order.get_name());
+        assert!(
+            manual.contains(&section),
+            "docs/operate/commands.md lacks{section}"
+        );
+        for option in order.get_arguments().filter_map(clap::Arg::get_long) {
+            let option = format!("`--{option}");
+            assert!(manual.contains(&option), "the manual lacks {option}");
+        }
+    }
 }
 
 #[test]

@@ -20,8 +20,10 @@ use sample::{NOW_MS, Sample};
 use serde_json::Value;
 use tokio::net::UnixListener;
 
-const VIEWS: [&str; 11] = [
+const VIEWS: [&str; 13] = [
     "ha",
+    "ha drift",
+    "ha links",
     "vrrp",
     "interfaces",
     "sessions",
@@ -44,6 +46,16 @@ macro_rules! page {
 #[tokio::test]
 async fn ha_shows_the_verdict_the_reasons_the_links_and_the_film() {
     assert_page("ha", page!("ha")).await;
+}
+
+#[tokio::test]
+async fn ha_drift_shows_equality_lateness_and_repairs() {
+    assert_page("ha drift", page!("ha_drift")).await;
+}
+
+#[tokio::test]
+async fn ha_links_show_a_line_for_each_link() {
+    assert_page("ha links", page!("ha_links")).await;
 }
 
 #[tokio::test]
@@ -120,6 +132,15 @@ async fn config_leaves_standard_output_to_what_can_be_loaded() {
         "{}",
         page.err
     );
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_candidate_s_text_can_be_loaded_like_the_running_one() {
+    let site = Site::open(Sample::default()).await;
+    let page = site.show("config --candidate a-r4").await.unwrap();
+    assert_eq!(page.out, "config\n    authority\n        name lost\n");
+    assert!(site.show("config --candidate none").await.is_err());
     site.close().await;
 }
 
@@ -207,6 +228,9 @@ async fn without_a_socket_the_node_is_not_reachable_and_the_next_step_is_said() 
         text.contains("none.sock: is `tandem node` running?"),
         "{text}"
     );
+    // Programs get the same as an object.
+    assert_eq!(failure.object()["error"]["what"], *text);
+    assert_eq!(failure.object()["error"]["exit"], EXIT_NOT_REACHABLE);
 }
 
 #[tokio::test]

@@ -148,6 +148,70 @@ fn a_file_that_is_not_there_is_a_command_error_that_names_it() {
     assert!(failure.to_string().contains("none.conf: "), "{failure}");
 }
 
+#[test]
+fn programs_are_told_of_a_failure_in_one_object() {
+    let file = Folder::new().path("none.conf");
+    let failure = cli::validate(&ValidateArgs { file, json: true }).unwrap_err();
+    assert_eq!(
+        failure.object(),
+        serde_json::json!({ "error": { "what": failure.to_string(), "exit": EXIT_COMMAND } })
+    );
+}
+
+#[test]
+fn a_file_longer_than_a_cluster_takes_is_not_read_to_its_end() {
+    for (name, limit) in [("site.conf", 4 << 20), ("node.toml", 64 << 10)] {
+        let folder = Folder::new();
+        let file = folder.path(name);
+        let write = |length| std::fs::write(&file, "#".repeat(length)).unwrap();
+        let validate = || {
+            let file = file.clone();
+            cli::validate(&ValidateArgs { file, json: false })
+        };
+        write(limit);
+        assert!(!validate().unwrap().valid);
+        write(limit + 1);
+        let failure = validate().unwrap_err();
+        assert_eq!(failure.status(), EXIT_COMMAND);
+        let said = failure.to_string();
+        assert!(
+            said.contains(name) && said.contains(&format!("more than {limit} bytes")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn of_many_problems_a_hundred_are_printed_and_programs_get_a_thousand() {
+    let folder = Folder::new();
+    let text = "banana\n".repeat(1_234);
+    let page = folder.validate("site.conf", &text, false).page.out;
+    assert!(page.contains(" is not valid: 1234 errors\n"), "{page}");
+    assert!(
+        page.contains("\n100. error") && !page.contains("\n101. error"),
+        "{page}"
+    );
+    assert!(
+        page.ends_with("\n… and 1134 more: mend these first, then validate again\n"),
+        "{page}"
+    );
+
+    let page = folder.validate("site.conf", &text, true).page.out;
+    let report: Value = serde_json::from_str(&page).unwrap();
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(1_000));
+    let counts = (&report["errors"], &report["warnings"], &report["unlisted"]);
+    assert_eq!(counts, (&1_234.into(), &0.into(), &234.into()));
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let folder = Folder::new();
+    let site = format!("\u{feff}{}", site());
+    assert!(folder.validate("site.conf", &site, false).valid);
+    let node = format!("\u{feff}{}", bootstrap());
+    assert!(folder.validate("node.toml", &node, false).valid);
+}
+
 /// Lines count from 1.
 fn line_of(text: &str, word: &str) -> usize {
     1 + text.lines().position(|line| line.contains(word)).unwrap()

@@ -157,7 +157,7 @@ fn session(record: &SessionRecord, now_unix_ms: u64, name: &impl Fn(Giid) -> Str
         owner: u32::from(record.owner.0),
         epoch: record.epoch.to_string(),
         version: record.version,
-        timeout_ms: record.timeout_ms,
+        timeout_ms: u32::try_from(record.idle_timeout().as_millis()).unwrap_or(u32::MAX),
         uptime_ms: now_unix_ms.saturating_sub(record.opened_unix_ms),
         forward: Some(forward),
         reverse: Some(reverse),
@@ -229,6 +229,7 @@ mod tests {
             tenant: Some(Name::from("staff")),
             tcp: Some(TcpState::Established),
             established: true,
+            initial_timeout_ms: 10_000,
             timeout_ms: 1_900_000,
             opened_unix_ms: 1_000 + u64::from(src_port),
         }

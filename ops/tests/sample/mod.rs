@@ -2,11 +2,13 @@
 //!
 //! `ops/cli/tests` includes this file too, so that both sides of the socket speak of the same node.
 
-use ops::{Answer, Header, Node, SessionFilter, Unanswered, view};
+use ops::{Answer, GoOn, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropsReply, Failover, FibReply, HaLink, HaPeer, HaReply, Interface,
-    InterfacesReply, Leaders, NeighborsReply, Processor, ProcessorsReply, RaftGroup, RaftMember,
-    Route, SessionsReply, VersionReply, VirtualRouter, VrrpReply,
+    Candidate, ClusterReply, ConfigReply, DriftRepairs, DropCandidateReply, DropsReply,
+    FailedCheck, Failover, FibReply, HaDriftReply, HaLink, HaLinkDetail, HaLinksReply, HaPeer,
+    HaReply, Interface, InterfacesReply, Leaders, LineageReply, NeighborsReply, Processor,
+    ProcessorsReply, QuorumView, RaftGroup, RaftMember, ReplicationDirection, Route, SessionsReply,
+    Survival, TableComparison, VersionReply, VirtualRouter, VrrpReply,
 };
 use types::{
     DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId,
@@ -44,6 +46,32 @@ impl Node for Sample {
 
     fn ha(&self) -> Answer<'_, HaReply> {
         Box::pin(async { Ok(ha()) })
+    }
+
+    fn ha_drift(&self) -> Answer<'_, HaDriftReply> {
+        Box::pin(async { Ok(drift()) })
+    }
+
+    fn ha_links(&self) -> Answer<'_, HaLinksReply> {
+        let links = vec![HaLinkDetail {
+            name: "ha0".to_owned(),
+            local: "198.18.0.2:7300".to_owned(),
+            remote: "198.18.0.1:7300".to_owned(),
+            state: "one-way".to_owned(),
+            rtt_us: Some(112),
+            loss_percent: 1.25,
+            sent: 9100,
+            send_errors: 2,
+            heard: 8900,
+            lost: 113,
+            undecoded: 4,
+        }];
+        Box::pin(async {
+            Ok(HaLinksReply {
+                links,
+                ..HaLinksReply::default()
+            })
+        })
     }
 
     fn vrrp(&self) -> Answer<'_, VrrpReply> {
@@ -137,13 +165,48 @@ impl Node for Sample {
         Box::pin(async move { Ok(view::drops(counts)) })
     }
 
-    fn config(&self) -> Answer<'_, ConfigReply> {
-        let text = "config\n    authority\n        name lab\n".to_owned();
-        Box::pin(async {
+    fn config(&self, candidate: Option<String>) -> Answer<'_, ConfigReply> {
+        let (revision, name) = match candidate.as_deref() {
+            None => (3, "lab"),
+            Some("a-r4") => (4, "lost"),
+            Some(_) => {
+                let missing = "candidate of this name";
+                return Box::pin(async move { Err(Unanswered::NotYet { missing }) });
+            }
+        };
+        let text = format!("config\n    authority\n        name {name}\n");
+        Box::pin(async move {
             Ok(ConfigReply {
-                revision: 3,
+                revision,
                 text,
                 ..ConfigReply::default()
+            })
+        })
+    }
+
+    fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply> {
+        let answer = match order {
+            GoOn::SurviveForced if by.starts_with("uid ") => Ok(LineageReply {
+                generation: 3,
+                founder: "b".to_owned(),
+                config_revision: 3,
+                ..LineageReply::default()
+            }),
+            GoOn::SurviveForced | GoOn::Thaw => Err(Unanswered::Refused {
+                reason: "this node has not frozen".to_owned(),
+            }),
+            GoOn::Survive => Err(Unanswered::NeedsForce {
+                reason: "the peer is heard on ha0".to_owned(),
+            }),
+        };
+        Box::pin(async { answer })
+    }
+
+    fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply> {
+        Box::pin(async {
+            Ok(DropCandidateReply {
+                name,
+                ..DropCandidateReply::default()
             })
         })
     }
@@ -233,7 +296,61 @@ fn ha() -> HaReply {
             first_packet_unix_ns: None,
             sessions: 200,
         }],
+        verdict: "unprotected".to_owned(),
+        checks: vec![FailedCheck {
+            name: "peer".to_owned(),
+            verdict: "unprotected".to_owned(),
+            found: "node a is silent on every HA link".to_owned(),
+            next_step: "see whether node a runs, then the HA links".to_owned(),
+        }],
         ..HaReply::default()
+    }
+}
+
+fn drift() -> HaDriftReply {
+    let comparison =
+        |by: &str, tables: &str, sessions_differing, verified_unix_ms| TableComparison {
+            by: by.to_owned(),
+            tables: tables.to_owned(),
+            shards: 1024,
+            equal: 1021,
+            moving: 2,
+            different: 1,
+            sessions_differing,
+            verified_unix_ms,
+        };
+    let direction = |node: &str, way: &str, lag_ms| ReplicationDirection {
+        node: node.to_owned(),
+        way: way.to_owned(),
+        lag_ms,
+        lag_p99_ms: 12,
+        lag_worst_ms: 1_840,
+        pending: 7,
+        refused: 3,
+        resyncs: 1,
+    };
+    HaDriftReply {
+        comparisons: vec![
+            comparison("b", "programmed with agreed", Some(2), Some(NOW_MS - 4_000)),
+            comparison("b", "programmed on a with agreed here", None, None),
+        ],
+        directions: vec![
+            direction("b", "to-cluster", 6),
+            direction("b", "from-cluster", 1),
+        ],
+        repairs: vec![DriftRepairs {
+            node: "b".to_owned(),
+            missing: 1,
+            older: 2,
+            newer: 3,
+            unknown: 4,
+            installed: 5,
+            removed: 6,
+            told_again: 7,
+            ended_again: 8,
+            full: 9,
+        }],
+        ..HaDriftReply::default()
     }
 }
 
@@ -252,6 +369,8 @@ fn cluster() -> ClusterReply {
         term: 4,
         last_log_index: Some(120),
         applied_index: Some(120),
+        generation: Some(2),
+        founder: Some("b".to_owned()),
         members: vec![
             member(1, "a", "node", Some(90_030), Some(110)),
             member(2, "b", "node", None, Some(120)),
@@ -265,6 +384,28 @@ fn cluster() -> ClusterReply {
     };
     ClusterReply {
         groups: vec![control, state],
+        quorum: Some(QuorumView {
+            without_quorum: "survive".to_owned(),
+            state: "waiting".to_owned(),
+            reasons: vec!["the peer is heard on ha0".to_owned()],
+        }),
+        survivals: vec![Survival {
+            generation: 2,
+            founder: "b".to_owned(),
+            reason: "evidence".to_owned(),
+            by: "policy".to_owned(),
+            at_unix_ms: NOW_MS - 90_000,
+            revision: 3,
+        }],
+        candidates: vec![Candidate {
+            name: "a-r4".to_owned(),
+            revision: 4,
+            author: "root".to_owned(),
+            at_unix_ms: NOW_MS - 95_000,
+            held_by: "a".to_owned(),
+            lineage: "1.1".to_owned(),
+            text_bytes: "1234".to_owned(),
+        }],
         ..ClusterReply::default()
     }
 }
@@ -305,6 +446,7 @@ fn session(id: u128, port: u16) -> SessionRecord {
         tenant: Some(Name::from("staff")),
         tcp: Some(TcpState::Established),
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 1_900_000,
         opened_unix_ms: NOW_MS - 90_061_000,
     }

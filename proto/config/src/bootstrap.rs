@@ -4,8 +4,9 @@
 //! form serves nodes and the witness; which of them a process is, its own member entry says.
 //! [`Bootstrap::check_against`] says whether the replicated tree knows the nodes named here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use types::{Name, NodeId};
 
@@ -13,6 +14,7 @@ mod against;
 mod check;
 mod file;
 mod part;
+mod policy;
 
 pub use check::read;
 
@@ -36,10 +38,14 @@ pub struct Bootstrap {
     pub api_socket: PathBuf,
     /// Heartbeat paths to the other node; none on the witness and on a single node.
     pub ha_links: Vec<HaLink>,
+    /// What the cluster does when it has no quorum.
+    pub without_quorum: WithoutQuorum,
     /// How members prove who they are.
     pub security: Security,
     /// How packets are sent and received.
     pub port: PortChoice,
+    /// Session changes that may wait to be agreed on; `None` for the product's own bound.
+    pub replication_queue: Option<u32>,
 }
 
 impl Bootstrap {
@@ -123,6 +129,22 @@ pub struct HaLink {
     pub remote: SocketAddr,
     /// The network device to send through, where routing alone would not choose it.
     pub device: Option<String>,
+}
+
+/// What a pair does when a quorum is missing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum WithoutQuorum {
+    /// There is a third member, and nobody goes on without its vote.
+    Witness,
+    /// The configuration is read-only until the peer is back, or an operator confirms that it is off.
+    Freeze,
+    /// A node that has lost its peer by all evidence goes on alone.
+    Survive {
+        /// How long the peer must have been silent everywhere.
+        hold_time: Duration,
+        /// Neighbours of which at least one must answer; at least one.
+        anchors: Vec<IpAddr>,
+    },
 }
 
 /// How members prove who they are.

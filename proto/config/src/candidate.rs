@@ -4,8 +4,15 @@
 //! entries in the order of the schema, so that two candidates with the same content are equal
 //! however they were typed.
 
+mod entries;
+
+use core::hash::{Hash, Hasher};
+use std::collections::HashSet;
+
 use crate::problem::Position;
 use crate::schema::{Branch, CONFIG, Leaf};
+use crate::text::excerpt;
+use entries::Entries;
 
 /// A configuration as it was typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +31,7 @@ impl Default for Candidate {
 impl Candidate {
     /// Whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
-        self.config.leaves.is_empty() && self.config.blocks.is_empty()
+        self.config.values.is_empty() && self.config.entries.is_empty()
     }
 }
 
@@ -43,16 +50,22 @@ impl PartialEq for Word {
 
 impl Eq for Word {}
 
+impl Hash for Word {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
 /// A container or one entry of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) branch: &'static Branch,
     /// The values of the branch's keys, one for each.
     pub(crate) keys: Vec<Word>,
-    /// Values, in the order of the schema; several of one leaf in the order of typing.
-    pub(crate) leaves: Vec<Typed>,
-    /// Blocks inside, ordered in the same way.
-    pub(crate) blocks: Vec<Block>,
+    /// What was typed for its leaves, in the order of the schema.
+    values: Vec<Values>,
+    /// What was typed for its branches, in the same order.
+    entries: Vec<Entries>,
     /// Where it was opened first.
     pub(crate) at: Option<Position>,
     /// Words from the top, without `config`.
@@ -64,27 +77,46 @@ impl PartialEq for Block {
         // Branches are static tables: the same table is the same branch.
         core::ptr::eq(self.branch, other.branch)
             && self.keys == other.keys
-            && self.leaves == other.leaves
-            && self.blocks == other.blocks
+            && self.values == other.values
+            && self.entries == other.entries
     }
 }
 
 impl Eq for Block {}
 
-/// A value of a leaf.
+/// The values of one leaf, in the order of typing.
 #[derive(Clone, Debug)]
-pub(crate) struct Typed {
-    pub(crate) leaf: &'static Leaf,
-    pub(crate) word: Word,
+struct Values {
+    leaf: &'static Leaf,
+    words: Vec<Word>,
+    /// The words again, for a leaf that takes several: a long list must not be searched for each line.
+    known: HashSet<Word>,
 }
 
-impl PartialEq for Typed {
+impl PartialEq for Values {
     fn eq(&self, other: &Self) -> bool {
-        core::ptr::eq(self.leaf, other.leaf) && self.word == other.word
+        core::ptr::eq(self.leaf, other.leaf) && self.words == other.words
     }
 }
 
-impl Eq for Typed {}
+impl Eq for Values {}
+
+impl Values {
+    fn put(&mut self, word: Word) -> Put {
+        if self.leaf.is_list() {
+            if self.known.insert(word.clone()) {
+                self.words.push(word);
+            }
+            return Put::Done;
+        }
+        match self.words.first() {
+            None => self.words.push(word),
+            Some(first) if *first == word => {}
+            Some(first) => return Put::Taken(first.clone()),
+        }
+        Put::Done
+    }
+}
 
 /// What became of a value that was put into a block.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,8 +132,8 @@ impl Block {
         Self {
             branch,
             keys,
-            leaves: Vec::new(),
-            blocks: Vec::new(),
+            values: Vec::new(),
+            entries: Vec::new(),
             at,
             path,
         }
@@ -109,43 +141,51 @@ impl Block {
 
     /// Puts a value in. A leaf that takes one value keeps the first.
     pub(crate) fn put(&mut self, leaf: &'static Leaf, word: Word) -> Put {
-        for present in self.words(leaf) {
-            if *present == word {
-                return Put::Done;
-            }
-            if !leaf.is_list() {
-                return Put::Taken(present.clone());
-            }
+        let same = |values: &mut Values| core::ptr::eq(values.leaf, leaf);
+        if let Some(values) = self
+            .values
+            .iter_mut()
+            .find_map(|values| same(values).then_some(values))
+        {
+            return values.put(word);
         }
         let rank = self.rank(leaf.name);
         let index = self
-            .leaves
-            .partition_point(|typed| self.rank(typed.leaf.name) <= rank);
-        self.leaves.insert(index, Typed { leaf, word });
-        Put::Done
+            .values
+            .partition_point(|values| self.rank(values.leaf.name) <= rank);
+        let values = Values {
+            leaf,
+            words: Vec::new(),
+            known: HashSet::new(),
+        };
+        self.values.insert_mut(index, values).put(word)
     }
 
     /// The block of `branch` with these keys: the one that is there, or a new one.
     pub(crate) fn enter(
         &mut self,
         branch: &'static Branch,
-        keys: Vec<Word>,
+        keys: &[Word],
         at: Option<Position>,
     ) -> &mut Self {
-        let is_it = |block: &Self| core::ptr::eq(block.branch, branch) && block.keys == keys;
-        // Backwards, because lines about one block mostly follow each other.
-        let found = self.blocks.iter().rposition(is_it);
-        let (index, block) = if let Some(index) = found {
-            (index, self.blocks.remove(index))
+        // There are as many of these as the schema has branches here: a handful.
+        let found = self.entries.iter().position(|of| of.is_of(branch));
+        let (index, entries) = if let Some(index) = found {
+            (index, self.entries.remove(index))
         } else {
             let rank = self.rank(branch.name);
             let index = self
-                .blocks
-                .partition_point(|block| self.rank(block.branch.name) <= rank);
-            let path = path_of(&self.path, branch, &keys);
-            (index, Self::new(branch, keys, at, path))
+                .entries
+                .partition_point(|of| self.rank(of.branch().name) <= rank);
+            (index, Entries::new(branch))
         };
-        self.blocks.insert_mut(index, block)
+        let parent = self.path.as_str();
+        self.entries
+            .insert_mut(index, entries)
+            .enter(keys, |branch, keys| {
+                let path = path_of(parent, branch, keys);
+                Self::new(branch, keys.to_vec(), at, path)
+            })
     }
 
     /// Where the schema shows the item.
@@ -158,19 +198,18 @@ impl Block {
     pub(crate) fn words(&self, leaf: &'static Leaf) -> impl Iterator<Item = &Word> {
         let keys = self.branch.keys.iter().zip(&self.keys);
         let key = keys.filter(move |(key, _)| core::ptr::eq(**key, leaf));
-        let values = self
-            .leaves
+        let of_leaf = self
+            .values
             .iter()
-            .filter(move |typed| core::ptr::eq(typed.leaf, leaf));
+            .find(|values| core::ptr::eq(values.leaf, leaf));
         key.map(|(_, word)| word)
-            .chain(values.map(|typed| &typed.word))
+            .chain(of_leaf.into_iter().flat_map(|values| &values.words))
     }
 
     /// The blocks of `branch` in here.
     pub(crate) fn blocks(&self, branch: &'static Branch) -> impl Iterator<Item = &Self> {
-        self.blocks
-            .iter()
-            .filter(move |block| core::ptr::eq(block.branch, branch))
+        let of_branch = self.entries.iter().find(|of| of.is_of(branch));
+        of_branch.into_iter().flat_map(Entries::iter)
     }
 
     /// The block of `branch` in here, for a container.
@@ -184,15 +223,15 @@ impl Block {
     }
 }
 
-/// The path of a block inside another.
+/// The path of a block inside another. Keys are cut: each block below repeats them.
 pub(crate) fn path_of(parent: &str, branch: &Branch, keys: &[Word]) -> String {
     let mut path = parent.to_owned();
-    let words = core::iter::once(branch.name).chain(keys.iter().map(|key| key.text.as_str()));
-    for word in words {
+    let keys = keys.iter().map(|key| excerpt(&key.text));
+    for word in core::iter::once(branch.name.into()).chain(keys) {
         if !path.is_empty() {
             path.push(' ');
         }
-        path.push_str(word);
+        path.push_str(&word);
     }
     path
 }

@@ -10,11 +10,13 @@
 
 pub mod bootstrap;
 mod candidate;
+mod findings;
 mod grammar;
 mod keyword;
 pub mod problem;
 pub mod schema;
 mod text;
+pub mod text_file;
 pub mod valid;
 mod validate;
 mod value;
@@ -22,6 +24,6 @@ mod value;
 pub use bootstrap::Bootstrap;
 pub use candidate::Candidate;
 pub use grammar::{parse, render};
-pub use problem::{Position, Problem, Severity};
+pub use problem::{Position, Problem, Problems, Severity};
 pub use valid::Valid;
-pub use validate::check;
+pub use validate::{check, examine};

@@ -61,6 +61,65 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What was found in a text: the first problems in full, the others as a number.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problems {
+    listed: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Problems {
+    /// Most problems that are listed. Where there are more, errors come before warnings.
+    pub const MOST: usize = 1_000;
+
+    /// `first` holds errors before warnings; the numbers count those that it leaves out too.
+    pub(crate) fn new(mut first: Vec<Problem>, errors: usize, warnings: usize) -> Self {
+        first.truncate(Self::MOST);
+        first.sort_by_key(|problem| problem.at);
+        Self {
+            listed: first,
+            errors,
+            warnings,
+        }
+    }
+
+    /// In the order of the file; what has no place in it stands first.
+    pub fn listed(&self) -> &[Problem] {
+        &self.listed
+    }
+
+    /// The same, taken out.
+    pub fn into_listed(self) -> Vec<Problem> {
+        self.listed
+    }
+
+    /// How many errors there are, listed or not.
+    pub const fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// How many warnings there are, listed or not.
+    pub const fn warnings(&self) -> usize {
+        self.warnings
+    }
+
+    /// How many of both are not listed.
+    pub const fn unlisted(&self) -> usize {
+        (self.errors + self.warnings).saturating_sub(self.listed.len())
+    }
+}
+
+/// Problems that were all kept.
+impl From<Vec<Problem>> for Problems {
+    fn from(mut all: Vec<Problem>) -> Self {
+        all.sort_by_key(|problem| !problem.is_error());
+        let errors = all.iter().filter(|problem| problem.is_error()).count();
+        let warnings = all.len() - errors;
+        Self::new(all, errors, warnings)
+    }
+}
+
 impl Problem {
     /// Whether it keeps the configuration from being used.
     pub fn is_error(&self) -> bool {

@@ -1,5 +1,7 @@
-//! Small questions about text: what it means as a prefix, and which known word it comes closest to.
+//! Small questions about text: what it means as a prefix, which known word it comes closest to, and
+//! how much of it is worth repeating.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -8,6 +10,23 @@ use ipnet::IpNet;
 pub(crate) fn prefix(text: &str) -> Option<IpNet> {
     let host = || text.parse::<IpAddr>().ok().map(IpNet::from);
     text.parse().ok().or_else(host)
+}
+
+/// Longest part of a text that problems repeat, in characters: enough to recognise it by.
+pub(crate) const EXCERPT: usize = 80;
+
+/// The text, or its beginning and a mark when it is long.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    let end = text.char_indices().nth(EXCERPT).map(|(end, _)| end);
+    match end.and_then(|end| text.get(..end)) {
+        Some(beginning) => Cow::Owned(format!("{beginning}…")),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// The text without the byte order mark that some editors put before it: it is no part of what was typed.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The known word that `typed` was probably meant to be.
@@ -19,6 +38,8 @@ pub(crate) fn nearest<'a>(
     let limit = typed.chars().count().div_ceil(3).clamp(1, 4);
     known
         .into_iter()
+        // Each letter more or less is one step by itself.
+        .filter(|word| word.len().abs_diff(typed.len()) <= 4 * limit)
         .map(|word| (distance(typed, word), word))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -67,6 +88,13 @@ mod tests {
         ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_text_is_repeated_up_to_80_characters() {
+        let short = "é".repeat(EXCERPT);
+        assert_eq!(excerpt(&short), short);
+        assert_eq!(excerpt(&format!("{short}x")), format!("{short}…"));
     }
 
     #[test]

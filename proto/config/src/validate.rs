@@ -16,8 +16,9 @@ mod tenant;
 mod view;
 mod wellformed;
 
-use crate::candidate::Candidate;
-use crate::problem::{Problem, Severity};
+use crate::candidate::{Block, Candidate};
+use crate::findings::Findings;
+use crate::problem::{Problem, Problems};
 use crate::schema::authority::AUTHORITY;
 use crate::valid::Valid;
 
@@ -27,70 +28,73 @@ use crate::valid::Valid;
 /// is wrong in itself. Relations between values are judged once all words are understood: before that
 /// half of the complaints would be about what was merely misspelt.
 pub fn check(text: &str) -> Result<Valid, Vec<Problem>> {
-    let (candidate, mut problems) = crate::grammar::read(text);
-    if problems.is_empty() {
-        return candidate.validate();
+    match examine(text) {
+        (Some(valid), _) => Ok(valid),
+        (None, problems) => Err(problems.into_listed()),
     }
-    let mut findings = Findings::default();
-    wellformed::check(&candidate.config, &mut findings);
-    let typed = findings.in_order().into_iter();
-    problems.extend(typed.filter(|problem| problem.value.is_some() && problem.at.is_some()));
-    problems.sort_by_key(|problem| problem.at);
-    Err(problems)
+}
+
+/// The same for who wants to know how many problems there are too: the checked value when there is
+/// no error, and everything that was found.
+pub fn examine(text: &str) -> (Option<Valid>, Problems) {
+    let (candidate, mut findings) = crate::grammar::read(text);
+    if !findings.has_error() {
+        return candidate.examine();
+    }
+    wellformed::check(&candidate.config, &mut |problem| {
+        // Something that is missing may stand in a line that was not understood.
+        if problem.value.is_some() && problem.at.is_some() {
+            findings.error(problem);
+        }
+    });
+    (None, findings.finish())
 }
 
 impl Candidate {
     /// Checks everything. Errors come all together, with the warnings, in the order of the file.
     pub fn validate(&self) -> Result<Valid, Vec<Problem>> {
+        match self.examine() {
+            (Some(valid), _) => Ok(valid),
+            (None, problems) => Err(problems.into_listed()),
+        }
+    }
+
+    fn examine(&self) -> (Option<Valid>, Problems) {
         let mut findings = Findings::default();
-        wellformed::check(&self.config, &mut findings);
+        wellformed::check(&self.config, &mut |problem| findings.error(problem));
         let Some(authority) = self.config.block(&AUTHORITY) else {
             findings.error(self.config.complain(
                 "it holds no authority",
                 "begin with config, and authority below it",
             ));
-            return Err(findings.in_order());
+            return (None, findings.finish());
         };
         let routers = view::routers(authority);
-        tenant::check(authority, &routers, &mut findings);
-        service::check(authority, &mut findings);
-        for router in &routers {
-            node::check(router, &mut findings);
-            device::check(router, &mut findings);
-            address::check(router, &mut findings);
-            pair::check(router, &mut findings);
-            group::check(router, &mut findings);
-            service_route::check(authority, router, &mut findings);
-            static_route::check(router, &mut findings);
+        check_rules(authority, &routers, &mut findings);
+        let refused = findings.has_error();
+        let problems = findings.finish();
+        if refused {
+            return (None, problems);
         }
-        device::check_macs(&routers, &mut findings);
-        let problems = findings.in_order();
-        if problems.iter().any(Problem::is_error) {
-            return Err(problems);
+        match build::valid(authority, &routers, problems.listed().to_vec()) {
+            Ok(valid) => (Some(valid), problems),
+            Err(problem) => (None, Problems::from(vec![problem])),
         }
-        build::valid(authority, &routers, problems).map_err(|problem| vec![problem])
     }
 }
 
-/// What the rules found.
-#[derive(Debug, Default)]
-struct Findings(Vec<Problem>);
-
-impl Findings {
-    fn error(&mut self, problem: Problem) {
-        self.0.push(problem);
+/// Values against each other.
+fn check_rules(authority: &Block, routers: &[view::Router<'_>], findings: &mut Findings) {
+    tenant::check(authority, routers, findings);
+    service::check(authority, findings);
+    for router in routers {
+        node::check(router, findings);
+        device::check(router, findings);
+        address::check(router, findings);
+        pair::check(router, findings);
+        group::check(router, findings);
+        service_route::check(authority, router, findings);
+        static_route::check(router, findings);
     }
-
-    fn warning(&mut self, problem: Problem) {
-        self.0.push(Problem {
-            severity: Severity::Warning,
-            ..problem
-        });
-    }
-
-    /// In the order of the file; what has no place in it stands first.
-    fn in_order(mut self) -> Vec<Problem> {
-        self.0.sort_by_key(|problem| problem.at);
-        self.0
-    }
+    device::check_macs(routers, findings);
 }

@@ -9,8 +9,15 @@ use crate::candidate::{Block, Word};
 use crate::keyword::{self, Keyword};
 use crate::problem::{Problem, Severity};
 use crate::schema::{Fault, Kind, Leaf, Presence};
-use crate::text;
+use crate::text::{self, excerpt};
 use crate::valid::Source;
+
+/// Most known names among which the one that was meant is looked for: each costs some time, and many
+/// lines may be wrong.
+const SEARCHED: usize = 1_000;
+
+/// Most known names that a problem lists.
+const SHOWN: usize = 10;
 
 /// A type that the text of some leaf stands for.
 pub(crate) trait Value: Sized {
@@ -67,7 +74,7 @@ impl Block {
             severity: Severity::Error,
             at: word.at,
             path: format!("{} {}", self.path, leaf.name),
-            value: Some(word.text.clone()),
+            value: Some(excerpt(&word.text).into_owned()),
             reason: fault.reason,
             next_step: fault.next_step,
         }
@@ -93,7 +100,7 @@ impl Block {
         next_step: impl Into<String>,
     ) -> Problem {
         let word = self.words(leaf).next();
-        let typed = word.map(|word| word.text.clone());
+        let typed = word.map(|word| excerpt(&word.text).into_owned());
         Problem {
             severity: Severity::Error,
             at: word.map_or(self.at, |word| word.at),
@@ -131,11 +138,15 @@ impl Block {
             .words(leaf)
             .next()
             .map_or("", |word| word.text.as_str());
-        let all: Vec<_> = known.collect();
-        let next_step = match (text::nearest(typed, all.iter().copied()), all.as_slice()) {
+        let mut all: Vec<_> = known.take(SEARCHED).collect();
+        let next_step = match (text::nearest(typed, all.iter().copied()), all.len()) {
             (Some(near), _) => format!("did you mean {near}?"),
-            (None, []) => "there is none yet: add it first".to_owned(),
-            (None, all) => format!("known: {}", all.join(", ")),
+            (None, 0) => "there is none yet: add it first".to_owned(),
+            (None, 1..=SHOWN) => format!("known: {}", all.join(", ")),
+            (None, _) => {
+                all.truncate(SHOWN);
+                format!("known: {} and others", all.join(", "))
+            }
         };
         self.blame(leaf, format!("there is no {what} of this name"), next_step)
     }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use config::bootstrap::{Bootstrap, PortChoice, Security, read};
+use config::bootstrap::{Bootstrap, PortChoice, Security, WithoutQuorum, read};
 use config::{Problem, parse};
 
 const SAMPLE: &str = include_str!("../examples/node.toml");
@@ -351,6 +351,88 @@ fn the_witness_needs_neither_links_nor_configuration_nor_port() {
     );
 }
 
+/// The sample of a pair without a witness, with a table `[ha]`.
+fn pair(ha: &str) -> String {
+    let start = SAMPLE.find("[[member]]\nid = 3").unwrap();
+    let end = SAMPLE.find("[[ha-link]]").unwrap();
+    let (before, after) = (&SAMPLE[..start], &SAMPLE[end..]);
+    format!("{before}{after}\n{ha}\n")
+}
+
+#[test]
+fn a_pair_freezes_unless_it_is_told_to_survive_and_a_witness_settles_it() {
+    assert_eq!(good(SAMPLE).without_quorum, WithoutQuorum::Witness);
+    assert_eq!(good(&pair("")).without_quorum, WithoutQuorum::Freeze);
+    let freeze = "[ha]\nwithout-quorum = \"freeze\"";
+    assert_eq!(good(&pair(freeze)).without_quorum, WithoutQuorum::Freeze);
+    let survive =
+        "[ha]\nwithout-quorum = \"survive\"\nanchors = [\"192.0.2.254\", \"2001:db8::1\"]";
+    let anchors: Vec<_> = ["192.0.2.254", "2001:db8::1"]
+        .map(|address| address.parse().unwrap())
+        .into();
+    let survives = |seconds| WithoutQuorum::Survive {
+        hold_time: std::time::Duration::from_secs(seconds),
+        anchors: anchors.clone(),
+    };
+    assert_eq!(good(&pair(survive)).without_quorum, survives(3));
+    let patient = format!("{survive}\nhold-time = \"2m\"");
+    assert_eq!(good(&pair(&patient)).without_quorum, survives(120));
+}
+
+#[test]
+fn a_survivor_s_evidence_must_be_somebody_else_s_answer() {
+    let survive = |rest: &str| pair(&format!("[ha]\nwithout-quorum = \"survive\"\n{rest}"));
+    fails(&survive(""), &[("ha.anchors", "required and missing")]);
+    for (anchor, reason) in [
+        ("192.0.2", "not an IP address"),
+        ("198.18.0.2", "a member of the cluster"),
+        ("127.0.0.1", "no neighbour's address"),
+        ("0.0.0.0", "no neighbour's address"),
+        ("224.0.0.18", "no neighbour's address"),
+        ("192.0.2.1", "stands here twice"),
+    ] {
+        let anchors = format!("anchors = [\"192.0.2.1\", \"{anchor}\"]");
+        fails(&survive(&anchors), &[("ha.anchors[2]", reason)]);
+    }
+    let many: Vec<_> = (1..=9).map(|last| format!("\"192.0.2.{last}\"")).collect();
+    fails(
+        &survive(&format!("anchors = [{}]", many.join(", "))),
+        &[("ha.anchors[9]", "8 anchors are enough")],
+    );
+    for (hold, reason) in [
+        ("1s", "outside 2s–1h"),
+        ("61m", "outside 2s–1h"),
+        ("3", "not a number with"),
+    ] {
+        let rest = format!("anchors = [\"192.0.2.1\"]\nhold-time = \"{hold}\"");
+        fails(&survive(&rest), &[("ha.hold-time", reason)]);
+    }
+    fails(
+        &pair("[ha]\nwithout-quorum = \"panic\""),
+        &[("ha.without-quorum", "none of the choices")],
+    );
+}
+
+#[test]
+fn a_policy_without_effect_is_refused() {
+    let with_witness = format!("{SAMPLE}\n[ha]\nwithout-quorum = \"freeze\"\n");
+    fails(
+        &with_witness,
+        &[("ha.without-quorum", "the witness decides")],
+    );
+    fails(
+        &pair("[ha]\nhold-time = \"3s\"\nanchors = [\"192.0.2.1\"]"),
+        &[
+            ("ha.hold-time", "no effect without"),
+            ("ha.anchors", "no effect without"),
+        ],
+    );
+    fails(
+        &format!("{}\n[ha]\n", witness()),
+        &[("ha", "no effect on this member")],
+    );
+}
+
 #[test]
 fn members_and_nodes_of_the_tree_are_the_same_machines() {
     let site = |text: &str| parse(text).unwrap().validate().unwrap();
@@ -375,4 +457,18 @@ fn members_and_nodes_of_the_tree_are_the_same_machines() {
             ("member".to_owned(), "b".to_owned())
         ]
     );
+}
+
+#[test]
+fn a_replication_queue_has_bounds_and_is_a_node_s() {
+    let queue = |value: &str| with("port =", &format!("replication-queue = {value}\nport ="));
+    assert_eq!(good(SAMPLE).replication_queue, None);
+    assert_eq!(good(&queue("100")).replication_queue, Some(100));
+    for (value, reason) in [
+        ("99", "outside 100–10000000"),
+        ("10000001", "outside 100–10000000"),
+        ("\"many\"", "not a whole number"),
+    ] {
+        fails(&queue(value), &[("replication-queue", reason)]);
+    }
 }

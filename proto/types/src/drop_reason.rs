@@ -48,6 +48,7 @@ drop_reasons! {
     TtlExceeded "ttl-exceeded" "TTL or hop limit ran out here; the sender was told by ICMP.",
     TooBig "too-big" "Larger than the egress MTU and must not be fragmented; the sender was told by ICMP.",
     MidFlowTcp "mid-flow-tcp" "TCP of a session that is not in the table and does not begin with SYN.",
+    SessionAwaited "session-awaited" "The same while the cluster may still tell this node of the session; no reset is sent, the sender tries again.",
     InvalidTcp "invalid-tcp" "TCP flags that no connection sends together.",
     UnsolicitedIcmp "unsolicited-icmp" "An ICMP error or reply that belongs to no session.",
     UnsolicitedInbound "unsolicited-inbound" "Traffic to a translated address that no session expects.",

@@ -73,3 +73,33 @@ impl fmt::Display for PeerState {
         f.pad(self.as_str())
     }
 }
+
+/// How much of what the cluster knows stands in this node's session tables: what a packet without a
+/// session means depends on it.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize, Deserialize)]
+pub enum Coverage {
+    /// All of it: a packet without a session is a stranger's.
+    Complete,
+    /// Records are on their way: its session may come at any moment.
+    #[default]
+    CatchingUp,
+    /// Neither the peer nor the group can be asked: its session may stand where nobody can look.
+    Severed,
+}
+
+impl Coverage {
+    /// The text that operators read.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::CatchingUp => "catching up",
+            Self::Severed => "severed",
+        }
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,5 +1,6 @@
 //! The record of a session: what one node tells the others, and what it programs from them.
 
+use core::time::Duration;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ pub struct SessionRecord {
     pub tcp: Option<TcpState>,
     /// A reverse packet has been seen (UDP, ICMP) or the handshake is complete (TCP).
     pub established: bool,
+    /// Idle timeout until established, in milliseconds.
+    pub initial_timeout_ms: u32,
     /// Idle timeout once established, in milliseconds.
     pub timeout_ms: u32,
     /// When it was opened, in milliseconds of Unix time: for people only.
@@ -90,21 +93,28 @@ impl SessionRecord {
         (self.reverse.dst != self.forward.src).then_some(self.reverse.dst)
     }
 
+    /// How long it may be idle in its present state.
+    pub fn idle_timeout(&self) -> Duration {
+        self.timeouts().of(self.tcp, self.established)
+    }
+
+    /// How long it may be idle in any state.
+    pub const fn timeouts(&self) -> IdleTimeouts {
+        IdleTimeouts {
+            initial_ms: self.initial_timeout_ms,
+            established_ms: self.timeout_ms,
+        }
+    }
+
     /// A number for this version of the session: two tables whose fingerprints sum up alike hold the
     /// same. Zero for a session that was never offered to the cluster.
     pub fn fingerprint(&self) -> u64 {
-        if self.epoch == Epoch::NONE {
-            return 0;
-        }
-        let bytes = self.id.0.to_be_bytes();
-        let (high, low) = bytes.split_at(8);
-        let word = |half: &[u8]| {
-            half.iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte))
-        };
-        [word(high), word(low), self.epoch.0, u64::from(self.version)]
-            .into_iter()
-            .fold(0, |sum, word| mix(sum ^ word))
+        self.id.fingerprint(self.rank())
+    }
+
+    /// Rank among the words about this session; the higher one is true.
+    pub const fn rank(&self) -> (Epoch, u32) {
+        (self.epoch, self.version)
     }
 
     /// Whether this record replaces `other`, a record of the same session.
@@ -113,12 +123,37 @@ impl SessionRecord {
     }
 }
 
-/// `SplitMix64`'s output function: each bit of the input reaches each bit of the output.
-const fn mix(word: u64) -> u64 {
-    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
+/// How long a session may be idle.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IdleTimeouts {
+    /// Until established, in milliseconds.
+    pub initial_ms: u32,
+    /// Once established, in milliseconds.
+    pub established_ms: u32,
+}
+
+impl IdleTimeouts {
+    /// RFC 5382 REQ-5: a connection that opens, closes or was reset is forgotten after four idle minutes
+    /// at the earliest. After a reset too (RFC 7857 §2.2): nobody has checked its sequence number, so a
+    /// forged one must not tear a hole into a connection that goes on.
+    pub const TRANSITORY_IDLE: Duration = Duration::from_mins(4);
+
+    /// How long a session in this state may be idle. What opens or closes has the shorter of the
+    /// protocol's time and the operator's.
+    pub fn of(self, tcp: Option<TcpState>, is_established: bool) -> Duration {
+        let initial = Duration::from_millis(u64::from(self.initial_ms));
+        if !is_established {
+            return initial;
+        }
+        let established = Duration::from_millis(u64::from(self.established_ms));
+        match tcp {
+            None | Some(TcpState::Established) => established,
+            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
+            Some(
+                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
+            ) => established.min(Self::TRANSITORY_IDLE),
+        }
+    }
 }
 
 /// What a session's owner tells the cluster.

@@ -1,9 +1,13 @@
 //! ICMP (RFC 792, RFC 1812 §4.3) and ICMPv6 (RFC 4443): what their types mean, for both families.
 
+mod echo;
+
 use std::net::IpAddr;
 
 use crate::bytes::{be16, put16};
 use crate::checksum::Change;
+
+pub use echo::Echo;
 
 /// Length of the header that echoes and errors share.
 pub const HEADER_LEN: usize = 8;

@@ -9,28 +9,28 @@ use parking_lot::Mutex;
 use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
 use serde::Serialize;
-use tonic::{Status, Streaming};
 
 use super::server::{Server, bad, propose_here, wrong};
 use super::snapshot;
+use super::transport::{Failure, Replies};
 use crate::group::{Group, MemberId, Types};
 use crate::membership;
 use crate::seat::{Running, Seat};
 use crate::store::{decode, encode};
 
-fn reply<T: Serialize>(value: &T) -> Result<Reply, Status> {
-    let payload = encode(value).map_err(|error| Status::internal(error.to_string()))?;
+pub(super) fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
+    let payload = encode(value).map_err(|error| Failure::Broken(error.to_string()))?;
     Ok(Reply {
         payload: payload.into(),
     })
 }
 
-fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Status> {
+pub(super) fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
     decode(payload).map_err(|error| bad(error.to_string()))
 }
 
-fn ended<E: std::fmt::Display>(error: E) -> Status {
-    Status::aborted(error.to_string())
+fn ended<E: std::fmt::Display>(error: E) -> Failure {
+    Failure::Broken(error.to_string())
 }
 
 impl Server {
@@ -39,7 +39,7 @@ impl Server {
         seat: &Seat<G>,
         message: &Message,
         source: MemberId,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Reply, Failure> {
         let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
         let payload = &message.payload;
         if message.kind() == Kind::Join {
@@ -75,7 +75,7 @@ impl Server {
                     G::Command::decode(&command).map_err(|error| bad(error.to_string()))?;
                 reply(&propose_here(&running, command).await)
             }
-            Kind::Join | Kind::Unspecified => Err(bad("no such question")),
+            Kind::Join | Kind::Yield | Kind::Unspecified => Err(bad("no such question")),
         }
     }
 
@@ -84,7 +84,7 @@ impl Server {
         seat: &Seat<G>,
         header: &Header,
         source: MemberId,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Reply, Failure> {
         let Some(running) = seat
             .running()
             .filter(|running| running.generation == header.generation)
@@ -100,8 +100,8 @@ impl Server {
         seat: &Arc<Seat<G>>,
         running: &Running<G>,
         first: Message,
-        rest: Streaming<Message>,
-    ) -> BoxStream<'static, Result<Reply, Status>> {
+        rest: BoxStream<'static, Result<Message, Failure>>,
+    ) -> Replies {
         // Why the stream of requests ended early; told after the answers to what came before.
         let failure = Arc::new(Mutex::new(None));
         let (server, seat_of_input) = (self.clone(), Arc::clone(seat));
@@ -111,7 +111,11 @@ impl Server {
             .map(move |message| server.entries_of(&seat_of_input, &message?))
             .scan((), move |(), entries| {
                 // A request that is not understood ends the stream.
-                futures::future::ready(entries.map_err(|status| *failed.lock() = Some(status)).ok())
+                futures::future::ready(
+                    entries
+                        .map_err(|failure| *failed.lock() = Some(failure))
+                        .ok(),
+                )
             });
         let (clock, seat) = (self.local.clock, Arc::clone(seat));
         let output = running
@@ -133,7 +137,7 @@ impl Server {
         &self,
         seat: &Seat<G>,
         message: &Message,
-    ) -> Result<AppendEntriesRequest<Types<G>>, Status> {
+    ) -> Result<AppendEntriesRequest<Types<G>>, Failure> {
         let (_group, source) = self.group(message.header.as_ref())?;
         let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
         Self::target(seat, header)?;
@@ -144,12 +148,12 @@ impl Server {
     pub(super) async fn install<G: Group>(
         &self,
         seat: &Seat<G>,
-        header: &Header,
         first: SnapshotChunk,
-        mut rest: Streaming<SnapshotChunk>,
-    ) -> Result<Reply, Status> {
+        rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
+    ) -> Result<Reply, Failure> {
+        let header = first.header.as_ref().ok_or_else(|| bad("no header"))?;
         let running = Self::target(seat, header)?;
-        let (vote, snapshot) = snapshot::collect::<G>(first, &mut rest).await?;
+        let (vote, snapshot) = snapshot::collect::<G>(first, rest).await?;
         let answer = running.raft.install_full_snapshot(vote, snapshot).await;
         seat.heard_leader(self.local.clock.now());
         reply(&answer.map_err(ended)?)

@@ -1,4 +1,4 @@
-//! Requests to one member: who is meant, on which connection, for how long.
+//! Requests to one member: who is meant, on which lane, for how long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use proto::raft::{Header, Kind, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tonic::Status;
+use types::NodeId;
 
-use super::peer::{Lane, Peer, Peers};
+use super::transport::{Failure, Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
 use crate::plan::MemberKind;
 use crate::store::{decode, encode};
 
-/// Makes the connections of one running instance.
+/// Makes the clients of one running instance.
 pub(crate) struct Clients {
     pub(crate) local: Arc<Local>,
     pub(crate) peers: Peers,
@@ -24,7 +24,10 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(super) fn client<G: Group>(&self, target: u64, lane: Lane) -> Client {
-        let member = MemberId::from_u64(target);
+        let to = MemberId::from_u64(target).map(|member| member.node);
+        let strip = to.is_none_or(|node| self.local.kind_of(node) == MemberKind::Witness);
+        #[cfg(feature = "mutants")]
+        let strip = strip && !crate::mutants::is(crate::mutants::Mutant::ToldWitness);
         Client {
             header: Header {
                 cluster_id: self.local.cluster_id.clone(),
@@ -33,9 +36,9 @@ impl Clients {
                 source: self.id.to_u64(),
                 generation: self.generation,
             },
-            peer: member.and_then(|member| self.peers.get(member.node)),
-            strip: member
-                .is_none_or(|member| self.local.kind_of(member.node) == MemberKind::Witness),
+            peers: Arc::clone(&self.peers),
+            to,
+            strip,
             lane,
         }
     }
@@ -45,17 +48,17 @@ impl Clients {
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) header: Header,
-    pub(super) peer: Option<Arc<Peer>>,
+    pub(super) peers: Peers,
+    pub(super) to: Option<NodeId>,
     /// The target is a witness: it gets positions, not content.
     pub(super) strip: bool,
     pub(super) lane: Lane,
 }
 
 impl Client {
-    pub(super) fn peer(&self) -> Result<&Arc<Peer>, Status> {
-        self.peer
-            .as_ref()
-            .ok_or_else(|| Status::not_found("the plan does not know this member"))
+    pub(super) fn to(&self) -> Result<NodeId, Failure> {
+        self.to
+            .ok_or_else(|| Failure::Unsent("no member has this number".to_owned()))
     }
 
     pub(super) fn request(&self, kind: Kind, payload: Vec<u8>) -> Request {
@@ -73,41 +76,10 @@ impl Client {
         lane: Lane,
         question: &Q,
         patience: Duration,
-    ) -> Result<A, Status> {
-        let payload = encode(question).map_err(|error| Status::internal(error.to_string()))?;
-        let peer = self.peer()?;
+    ) -> Result<A, Failure> {
+        let payload = encode(question).map_err(|error| Failure::Unsent(error.to_string()))?;
         let request = self.request(kind, payload);
-        let reply = ask(peer, lane, patience, async move |mut client| {
-            client.call(request).await
-        })
-        .await?;
-        decode(&reply.payload).map_err(|error| Status::data_loss(error.to_string()))
+        let reply = self.peers.call(self.to()?, lane, request, patience).await?;
+        decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
     }
-}
-
-/// Sends one request and gives the connection up if it fails or takes too long.
-pub(super) async fn ask<T>(
-    peer: &Peer,
-    lane: Lane,
-    patience: Duration,
-    send: impl AsyncFnOnce(
-        proto::raft::peering_client::PeeringClient<tonic::transport::Channel>,
-    ) -> Result<tonic::Response<T>, Status>,
-) -> Result<T, Status> {
-    let connected = peer.connected(lane).await?;
-    let answer = tokio::time::timeout(patience, send(connected.client.clone())).await;
-    let failed = match answer {
-        Ok(Ok(response)) => {
-            connected.praise();
-            return Ok(response.into_inner());
-        }
-        // "Unavailable" stays reserved for what was never sent.
-        Ok(Err(status)) if status.code() == tonic::Code::Unavailable => {
-            Status::unknown(status.message())
-        }
-        Ok(Err(status)) => status,
-        Err(_) => Status::deadline_exceeded(format!("no answer within {patience:?}")),
-    };
-    peer.complain(lane, &connected, &failed).await;
-    Err(failed)
 }

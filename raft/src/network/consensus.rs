@@ -1,7 +1,7 @@
 //! The consensus library's network: its messages as requests to other members.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::base::{BoxFuture, BoxStream};
@@ -16,11 +16,10 @@ use openraft::{EntryPayload, OptionalSend};
 use proto::raft::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tonic::Status;
 
-use super::client::{Client, Clients, ask};
-use super::peer::Lane;
+use super::client::{Client, Clients};
 use super::snapshot;
+use super::transport::{Failure, Lane, Replies};
 use crate::group::{Group, Types, Vote};
 use crate::store::{decode, encode};
 
@@ -66,17 +65,32 @@ impl<G: Group> GroupClient<G> {
             | Kind::PreVote
             | Kind::TransferLeader
             | Kind::Propose
-            | Kind::Join => Lane::Urgent,
+            | Kind::Join
+            | Kind::Yield => Lane::Urgent,
         };
         self.client
             .call(kind, lane, question, option.soft_ttl())
             .await
-            .map_err(|status| unreachable::<G>(&status).into())
+            .map_err(|failure| unreachable::<G>(&failure).into())
     }
 }
 
-fn unreachable<G: Group>(status: &Status) -> Unreachable<Types<G>> {
-    Unreachable::from_string(status)
+fn unreachable<G: Group>(failure: &Failure) -> Unreachable<Types<G>> {
+    Unreachable::from_string(failure)
+}
+
+async fn open(
+    client: &Client,
+    requests: futures::stream::BoxStream<'static, proto::raft::Request>,
+    patience: Duration,
+) -> Result<Replies, Failure> {
+    let streaming = client
+        .peers
+        .streaming()
+        .ok_or_else(|| Failure::Unsent("this transport has no streams".to_owned()))?;
+    streaming
+        .append(client.to()?, client.lane, requests, patience)
+        .await
 }
 
 /// Takes the content out of what goes to a witness.
@@ -102,7 +116,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         self.rpc(Kind::Append, &rpc, option).await
     }
 
-    /// Entries flow without waiting for answers; HTTP/2's own pings end the stream of a dead peer.
+    /// Entries flow without waiting for answers, where the transport can do that.
     fn stream_append<'s, S>(
         &'s mut self,
         input: S,
@@ -117,6 +131,9 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
     where
         S: Stream<Item = AppendEntriesRequest<Types<G>>> + OptionalSend + Unpin + 'static,
     {
+        if self.client.peers.streaming().is_none() {
+            return openraft::network::stream_append_sequential(self, input, option);
+        }
         let client = self.client.clone();
         Box::pin(async move {
             let sender = client.clone();
@@ -127,39 +144,16 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
                 // What cannot be encoded is sent as nothing, and refused by the peer.
                 sender.request(Kind::Append, encode(&rpc).unwrap_or_default())
             });
-            let peer = Arc::clone(client.peer().map_err(|status| unreachable::<G>(&status))?);
-            let connected = peer
-                .connected(client.lane)
+            let replies = open(&client, requests.boxed(), option.soft_ttl())
                 .await
-                .map_err(|status| unreachable::<G>(&status))?;
-            let mut opened = connected.client.clone();
-            let replies = match tokio::time::timeout(option.soft_ttl(), opened.append(requests))
-                .await
-                .unwrap_or_else(|_| Err(Status::deadline_exceeded("the stream did not open")))
-            {
-                Ok(response) => response.into_inner(),
-                Err(status) => {
-                    peer.complain(client.lane, &connected, &status).await;
-                    return Err(unreachable::<G>(&status).into());
-                }
-            };
-            let lane = client.lane;
-            let results = replies.then(move |reply| {
-                let (peer, connected) = (Arc::clone(&peer), connected.clone());
-                async move {
-                    let status = match reply {
-                        Ok(reply) => {
-                            connected.praise();
-                            match decode(&reply.payload) {
-                                Ok(result) => return Ok(result),
-                                Err(error) => Status::data_loss(error.to_string()),
-                            }
-                        }
-                        Err(status) => status,
-                    };
-                    peer.complain(lane, &connected, &status).await;
-                    Err(unreachable::<G>(&status).into())
-                }
+                .map_err(|failure| unreachable::<G>(&failure))?;
+            let results = replies.map(|reply| {
+                let read = |reply: proto::raft::Reply| {
+                    decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+                };
+                reply
+                    .and_then(read)
+                    .map_err(|failure| unreachable::<G>(&failure).into())
             });
             Ok(Box::pin(results) as BoxStream<'s, _>)
         })
@@ -191,26 +185,20 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         if self.client.strip {
             G::strip_state(&mut snapshot.snapshot);
         }
-        let peer = self
-            .client
-            .peer()
-            .map_err(|status| unreachable::<G>(&status))?;
-        let header = self.client.header.clone();
-        let send = async {
-            let chunks = snapshot::chunks::<G>(header, vote, snapshot).await?;
-            let reply = ask(
-                peer,
-                Lane::Bulk,
-                option.soft_ttl(),
-                async move |mut client| client.snapshot(chunks).await,
-            )
-            .await?;
-            decode(&reply.payload).map_err(|error| Status::data_loss(error.to_string()))
+        let client = self.client.clone();
+        let send = async move {
+            let chunks = snapshot::chunks::<G>(client.header.clone(), vote, snapshot).await?;
+            let reply = client
+                .peers
+                .snapshot(client.to()?, chunks.boxed(), option.soft_ttl())
+                .await?;
+            decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
         };
         // Cancelling drops the request, and the peer drops what it has got of it.
         tokio::select! {
+            biased;
             closed = cancel => Err(closed.into()),
-            outcome = send => outcome.map_err(|status| unreachable::<G>(&status).into()),
+            outcome = send => outcome.map_err(|failure| unreachable::<G>(&failure).into()),
         }
     }
 

@@ -1,27 +1,26 @@
-//! Members talking to members: one gRPC service for both groups.
+//! Members talking to members about both groups.
 //!
 //! ```text
-//!   consensus ──► Client (one a peer and lane) ──► Peer (addresses, failover) ──► wire
-//!   wire ──► Server ── cluster, group, member, generation right? ──► consensus of that group
+//!   consensus ──► Client (who is meant, which lane) ──► Transport ── grpc ──► wire
+//!   wire ── grpc ──► Server ── cluster, group, member, generation right? ──► consensus of that group
 //! ```
 //! Whoever is addressed wrongly says so and does nothing: after a restart a node is another member, and
-//! must not answer for its earlier life.
+//! must not answer for its earlier life. Only `grpc` knows what carries the messages.
 
 mod answer;
 mod client;
 mod consensus;
-mod listen;
-mod peer;
+pub(crate) mod grpc;
 mod questions;
 mod server;
 mod snapshot;
-mod tls;
+mod transport;
 
 pub(crate) use client::Clients;
-pub(crate) use listen::{adopt, check_tls, serve};
-pub(crate) use peer::Peers;
 pub(crate) use questions::{
-    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, propose_to,
+    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, may_yield, propose_to,
 };
-pub(crate) use server::{Server, propose_here};
-pub(crate) use tls::Tls;
+pub use server::Server;
+pub(crate) use server::propose_here;
+pub(crate) use transport::Peers;
+pub use transport::{Failure, Lane, Replies, Streaming, Transport};

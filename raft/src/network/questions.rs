@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
 use raft_state::Versioned;
+use raft_state::yielding::{Answer, Question};
 use serde::{Deserialize, Serialize};
-use tonic::Status;
+use tokio::sync::watch;
+use types::NodeId;
 
-use super::client::{Clients, ask};
-use super::peer::{Lane, Peers};
-use crate::group::{Group, MemberId};
+use super::client::Clients;
+use super::transport::{Failure, Lane, Peers};
+use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
+use crate::notice::Notice;
+use crate::plan::MemberKind;
 use crate::seat::Running;
 
 /// Between two signs of life, and for an answer to one.
@@ -26,6 +30,8 @@ pub(crate) enum ProposeReply<O> {
     NotLeader(Option<u64>),
     /// It was proposed and may or may not be agreed on.
     Unknown,
+    /// Nothing may be proposed at the moment; nothing was.
+    Frozen,
 }
 
 /// What a member says to somebody who wants to take part.
@@ -51,19 +57,14 @@ pub(crate) enum Asked<T> {
 }
 
 impl<T> Asked<T> {
-    fn from_result(result: Result<T, Status>) -> Self {
+    fn from_result(result: Result<T, Failure>) -> Self {
         match result {
             Ok(answer) => Self::Answer(answer),
             // Not connected, or not the member that was meant.
-            Err(status)
-                if matches!(
-                    status.code(),
-                    tonic::Code::Unavailable | tonic::Code::FailedPrecondition
-                ) =>
-            {
-                Self::Refused
-            }
-            Err(_) => Self::Unknown,
+            Err(Failure::Unsent(_) | Failure::Refused(_)) => Self::Refused,
+            Err(
+                Failure::Invalid(_) | Failure::Untrusted(_) | Failure::Late(_) | Failure::Broken(_),
+            ) => Self::Unknown,
         }
     }
 }
@@ -93,13 +94,12 @@ pub(crate) async fn join<G: Group>(
     patience: Duration,
 ) -> bool {
     let mut questions = Vec::new();
-    for (node, peer) in clients.peers.iter() {
+    for node in clients.local.others() {
         // The peer's member id is not known yet: zero in its place asks whoever it is now.
         let mut client = clients.client::<G>(0, Lane::Urgent);
-        client.peer = Some(peer);
-        client.header.target = 0;
+        client.to = Some(node);
         questions.push(async move {
-            let reply: Result<JoinReply, Status> = client
+            let reply: Result<JoinReply, Failure> = client
                 .call(
                     Kind::Join,
                     Lane::Urgent,
@@ -116,28 +116,57 @@ pub(crate) async fn join<G: Group>(
 
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
-    let questions = peers.iter().map(|(node, peer)| async move {
+    let questions = local.others().map(|node| async move {
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
+            notice_seen: between_nodes(local, node).then(|| local.notices.seen(node)),
         };
-        let answer = ask(&peer, Lane::Urgent, patience, async move |mut client| {
-            client.hello(question).await
-        })
-        .await
-        .ok()?;
+        let answer = peers.hello(node, question, patience).await.ok()?;
         local.heard(node);
+        if answer.notice_number != 0 {
+            let notice = Notice {
+                number: answer.notice_number,
+                content: answer.notice.clone(),
+            };
+            local.notices.heard(node, notice, local.clock.now());
+        }
         Some(answer)
     });
     let answers = futures::future::join_all(questions).await;
     answers.into_iter().flatten().collect()
 }
 
+/// Whether this member and `other` both forward: only they have something to tell each other.
+fn between_nodes(local: &Local, other: types::NodeId) -> bool {
+    [local.me.kind, local.kind_of(other)] == [MemberKind::Node; 2]
+}
+
+/// Asks `rival` whether this member may give way to it.
+pub(crate) async fn may_yield(
+    clients: &Clients,
+    rival: NodeId,
+    question: &Question,
+) -> Option<Answer> {
+    let mut client = clients.client::<ControlGroup>(0, Lane::Urgent);
+    client.to = Some(rival);
+    client
+        .call(Kind::Yield, Lane::Urgent, question, TOUCH)
+        .await
+        .ok()
+}
+
 /// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection
-/// is there when a vote is needed, and an operator sees who is silent. Runs until it is dropped.
-pub(crate) async fn keep_in_touch(local: Arc<Local>, peers: Peers) {
+/// is there when a vote is needed, and an operator sees who is silent. What they say is for whoever keeps
+/// the lineage. Runs until it is dropped.
+pub(crate) async fn keep_in_touch(
+    local: Arc<Local>,
+    peers: Peers,
+    answers: watch::Sender<Vec<HelloReply>>,
+) {
     loop {
-        hello(&local, &peers, TOUCH).await;
+        let heard = hello(&local, &peers, TOUCH).await;
+        answers.send_replace(heard);
         tokio::time::sleep(TOUCH).await;
     }
 }

@@ -1,41 +1,164 @@
-//! The members' end of the service: who is meant is checked here, before anything else.
+//! The members' end of all questions: who is meant is checked here, before anything else.
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use openraft::errors::{ClientWriteError, RaftError};
-use proto::raft::peering_server::Peering;
-use proto::raft::{Header, HelloReply, HelloRequest, Reply, Request as Message, SnapshotChunk};
-use tonic::{Request, Response, Status, Streaming};
+use proto::raft::{
+    Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
+};
+use raft_state::ControlLineage;
+use raft_state::yielding::Question;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::answer;
 use super::questions::ProposeReply;
-use super::tls::check_sender;
+use super::transport::{Failure, Replies};
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
+use crate::lineage::{Asked, LineageView};
 use crate::local::Local;
+use crate::plan::Member;
 use crate::seat::{Running, Seat};
 use crate::status::Health;
 
-/// Answers other members.
+/// Answers other members, whatever carries their questions. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Server {
+pub struct Server {
     pub(crate) local: Arc<Local>,
     pub(crate) control: Arc<Seat<ControlGroup>>,
     pub(crate) state: Arc<Seat<MemoryGroup>>,
-    pub(crate) secure: bool,
+    /// How this member stands.
+    pub(crate) lineage: watch::Receiver<LineageView>,
+    /// To the keeper of the lineage.
+    pub(crate) questions: mpsc::Sender<Asked>,
 }
 
-pub(super) fn bad(reason: impl Into<String>) -> Status {
-    Status::invalid_argument(reason)
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Server of node {}", self.local.me.id)
+    }
 }
 
-pub(super) fn wrong(reason: impl Into<String>) -> Status {
-    Status::failed_precondition(reason)
+pub(super) fn bad(reason: impl Into<String>) -> Failure {
+    Failure::Invalid(reason.into())
+}
+
+pub(super) fn wrong(reason: impl Into<String>) -> Failure {
+    Failure::Refused(reason.into())
 }
 
 impl Server {
+    /// Who says that it has sent a message with this header; that it has is the transport's to check.
+    pub fn sender(&self, header: Option<&Header>) -> Result<&Member, Failure> {
+        let (_group, source) = self.group(header)?;
+        let members = &self.local.members;
+        let known = members.iter().find(|member| member.id == source.node);
+        known.ok_or_else(|| bad("the plan does not know the sender"))
+    }
+
+    /// Answers one question.
+    pub async fn call(&self, message: Message) -> Result<Reply, Failure> {
+        let (group, source) = self.group(message.header.as_ref())?;
+        self.local.heard(source.node);
+        match group {
+            GroupName::Control if message.kind() == Kind::Yield => {
+                self.settle(&message, source).await
+            }
+            GroupName::Control => self.call_group(&*self.control, &message, source).await,
+            GroupName::State => self.call_group(&*self.state, &message, source).await,
+        }
+    }
+
+    /// Passes on that another survivor would give way; the lineages' keeper alone may answer.
+    async fn settle(&self, message: &Message, source: MemberId) -> Result<Reply, Failure> {
+        let question: Question = answer::question(&message.payload)?;
+        let members = &self.local.members;
+        let sender = members.iter().find(|member| member.id == source.node);
+        let generation = message.header.as_ref().map(|header| header.generation);
+        if sender.is_none_or(|sender| sender.name != question.standing.name)
+            || generation != Some(question.standing.lineage.wire())
+        {
+            return Err(bad("a member speaks for itself alone"));
+        }
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked { question, answer };
+        let busy = |_| wrong("another question is being settled");
+        self.questions.try_send(asked).map_err(busy)?;
+        let answer = answered.await;
+        answer::reply(&answer.map_err(|_| wrong("this member has nothing to say to that"))?)
+    }
+
+    /// Takes a stream of entries; each has its answer on the stream that goes back.
+    pub fn append(
+        &self,
+        first: Message,
+        rest: BoxStream<'static, Result<Message, Failure>>,
+    ) -> Result<Replies, Failure> {
+        let (group, _source) = self.group(first.header.as_ref())?;
+        let header = first.header.clone().ok_or_else(|| bad("no header"))?;
+        Ok(match group {
+            GroupName::Control => {
+                let running = Self::target(&*self.control, &header)?;
+                self.append_group(&self.control, &running, first, rest)
+            }
+            GroupName::State => {
+                let running = Self::target(&*self.state, &header)?;
+                self.append_group(&self.state, &running, first, rest)
+            }
+        })
+    }
+
+    /// Takes a snapshot over; `first` carries its description.
+    pub async fn snapshot(
+        &self,
+        first: SnapshotChunk,
+        rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
+    ) -> Result<Reply, Failure> {
+        let (group, source) = self.group(first.header.as_ref())?;
+        self.local.heard(source.node);
+        match group {
+            GroupName::Control => self.install(&*self.control, first, rest).await,
+            GroupName::State => self.install(&*self.state, first, rest).await,
+        }
+    }
+
+    /// How this member is.
+    pub fn hello(&self, question: &HelloRequest) -> Result<HelloReply, Failure> {
+        if question.cluster_id != self.local.cluster_id {
+            return Err(wrong("this is another cluster"));
+        }
+        if question.node != u32::from(self.local.me.id.0) {
+            return Err(wrong(format!("this is node {}", self.local.me.id)));
+        }
+        let patience = self.local.timing.state.election_max * 2;
+        let (control, state) = (self.control.running(), self.state.running());
+        let seen = question.notice_seen;
+        let notice = seen.and_then(|seen| self.local.notices.unseen(seen));
+        let notice = notice.unwrap_or_default();
+        let lineage = self.lineage.borrow();
+        let standing = lineage.standing.as_ref();
+        let state_voter = state.as_ref().is_some_and(Running::is_voter);
+        let health = self.state.health(self.local.clock.now(), patience);
+        Ok(HelloReply {
+            cluster_id: self.local.cluster_id.clone(),
+            node: u32::from(self.local.me.id.0),
+            control_formed: control.is_some_and(|running| running.is_formed()),
+            generation: state.map_or(0, |running| running.generation),
+            // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
+            // vote that is missing is that of this node's earlier life.
+            state_healthy: state_voter && health == Health::Ok,
+            state_voter,
+            notice_number: notice.number,
+            notice: notice.content,
+            control_lineage: lineage.lineage.map_or(0, ControlLineage::wire),
+            control_committed: standing.map(|standing| standing.committed),
+            control_frozen: lineage.frozen,
+            name: self.local.me.name.to_string(),
+        })
+    }
+
     /// The group that is meant, if cluster and sender are right.
-    pub(super) fn group(&self, header: Option<&Header>) -> Result<(GroupName, MemberId), Status> {
+    pub(super) fn group(&self, header: Option<&Header>) -> Result<(GroupName, MemberId), Failure> {
         let header = header.ok_or_else(|| bad("no header"))?;
         if header.cluster_id != self.local.cluster_id {
             return Err(wrong("this is another cluster"));
@@ -45,22 +168,8 @@ impl Server {
         Ok((group, source))
     }
 
-    /// Refuses a sender whose certificate is another member's.
-    fn check_sender<T>(&self, request: &Request<T>, source: MemberId) -> Result<(), Status> {
-        if !self.secure {
-            return Ok(());
-        }
-        let member = self
-            .local
-            .members
-            .iter()
-            .find(|member| member.id == source.node)
-            .ok_or_else(|| bad("the plan does not know the sender"))?;
-        check_sender(request, &member.name)
-    }
-
     /// The instance that is meant, if it runs.
-    pub(super) fn target<G: Group>(seat: &Seat<G>, header: &Header) -> Result<Running<G>, Status> {
+    pub(super) fn target<G: Group>(seat: &Seat<G>, header: &Header) -> Result<Running<G>, Failure> {
         let running = seat
             .running()
             .ok_or_else(|| wrong(format!("the {} group does not run here", G::NAME)))?;
@@ -82,6 +191,9 @@ pub(crate) async fn propose_here<G: Group>(
     running: &Running<G>,
     command: G::Command,
 ) -> ProposeReply<G::Outcome> {
+    let Some(_entered) = running.gate.enter() else {
+        return ProposeReply::Frozen;
+    };
     match running.raft.client_write(command).await {
         Ok(response) => ProposeReply::Done(response.data),
         Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
@@ -95,109 +207,5 @@ pub(crate) async fn propose_here<G: Group>(
             )
             | RaftError::Fatal(_),
         ) => ProposeReply::Unknown,
-    }
-}
-
-#[tonic::async_trait]
-impl Peering for Server {
-    type AppendStream = BoxStream<'static, Result<Reply, Status>>;
-
-    async fn call(&self, request: Request<Message>) -> Result<Response<Reply>, Status> {
-        let (group, source) = self.group(request.get_ref().header.as_ref())?;
-        self.check_sender(&request, source)?;
-        self.local.heard(source.node);
-        let message = request.into_inner();
-        let reply = match group {
-            GroupName::Control => self.call_group(&*self.control, &message, source).await,
-            GroupName::State => self.call_group(&*self.state, &message, source).await,
-        };
-        reply.map(Response::new)
-    }
-
-    async fn append(
-        &self,
-        request: Request<Streaming<Message>>,
-    ) -> Result<Response<Self::AppendStream>, Status> {
-        let server = self.clone();
-        // Headers go back at once; what is wrong with the first request is told as the first reply.
-        let opened = futures::stream::once(async move { server.open_append(request).await });
-        let replies = opened.flat_map(|opened| match opened {
-            Ok(replies) => replies,
-            Err(status) => futures::stream::iter([Err(status)]).boxed(),
-        });
-        Ok(Response::new(replies.boxed()))
-    }
-
-    async fn snapshot(
-        &self,
-        mut request: Request<Streaming<SnapshotChunk>>,
-    ) -> Result<Response<Reply>, Status> {
-        let first = request
-            .get_mut()
-            .message()
-            .await?
-            .ok_or_else(|| bad("no snapshot"))?;
-        let header = first.header.clone().ok_or_else(|| bad("no header"))?;
-        let (group, source) = self.group(Some(&header))?;
-        self.check_sender(&request, source)?;
-        self.local.heard(source.node);
-        let rest = request.into_inner();
-        let reply = match group {
-            GroupName::Control => self.install(&*self.control, &header, first, rest).await,
-            GroupName::State => self.install(&*self.state, &header, first, rest).await,
-        };
-        reply.map(Response::new)
-    }
-
-    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
-        let question = request.get_ref();
-        if question.cluster_id != self.local.cluster_id {
-            return Err(wrong("this is another cluster"));
-        }
-        if question.node != u32::from(self.local.me.id.0) {
-            return Err(wrong(format!("this is node {}", self.local.me.id)));
-        }
-        let patience = self.local.timing.state.election_max * 2;
-        Ok(Response::new(HelloReply {
-            cluster_id: self.local.cluster_id.clone(),
-            node: u32::from(self.local.me.id.0),
-            control_formed: self
-                .control
-                .running()
-                .is_some_and(|running| running.is_formed()),
-            generation: self.state.running().map_or(0, |running| running.generation),
-            state_healthy: self.state.health(self.local.clock.now(), patience) == Health::Ok,
-            state_voter: self
-                .state
-                .running()
-                .is_some_and(|running| running.is_voter()),
-        }))
-    }
-}
-
-impl Server {
-    async fn open_append(
-        &self,
-        mut request: Request<Streaming<Message>>,
-    ) -> Result<BoxStream<'static, Result<Reply, Status>>, Status> {
-        let first = request
-            .get_mut()
-            .message()
-            .await?
-            .ok_or_else(|| bad("no entries"))?;
-        let header = first.header.clone().ok_or_else(|| bad("no header"))?;
-        let (group, source) = self.group(Some(&header))?;
-        self.check_sender(&request, source)?;
-        let rest = request.into_inner();
-        Ok(match group {
-            GroupName::Control => {
-                let running = Self::target(&*self.control, &header)?;
-                self.append_group(&self.control, &running, first, rest)
-            }
-            GroupName::State => {
-                let running = Self::target(&*self.state, &header)?;
-                self.append_group(&self.state, &running, first, rest)
-            }
-        })
     }
 }

@@ -1,12 +1,14 @@
 //! Snapshots on the wire: a description, then the state in chunks.
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
 use openraft::storage::Snapshot;
 use proto::raft::{Header, SnapshotChunk};
 use raft_state::Versioned;
-use tonic::{Status, Streaming};
 
+use super::transport::Failure;
+use crate::engine::aside;
 use crate::group::{Group, SnapshotMeta, Types, Vote};
 use crate::store::{decode, encode};
 
@@ -22,11 +24,11 @@ pub(super) async fn chunks<G: Group>(
     header: Header,
     vote: Vote<G>,
     snapshot: SnapshotOf<G>,
-) -> Result<impl Stream<Item = SnapshotChunk> + Send + 'static, Status> {
-    let internal = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
+) -> Result<impl Stream<Item = SnapshotChunk> + Send + 'static, Failure> {
+    let internal = |error: &dyn std::fmt::Display| Failure::Unsent(error.to_string());
     let description = encode(&(vote, snapshot.meta)).map_err(|error| internal(&error))?;
     let state = snapshot.snapshot;
-    let data = tokio::task::spawn_blocking(move || state.encode())
+    let data = aside(move || state.encode())
         .await
         .map_err(|error| internal(&error))?
         .map_err(|error| internal(&error))?;
@@ -53,29 +55,29 @@ pub(super) async fn chunks<G: Group>(
 /// Puts a snapshot together from what follows its first message.
 pub(super) async fn collect<G: Group>(
     first: SnapshotChunk,
-    rest: &mut Streaming<SnapshotChunk>,
-) -> Result<(Vote<G>, SnapshotOf<G>), Status> {
+    mut rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
+) -> Result<(Vote<G>, SnapshotOf<G>), Failure> {
     let (vote, meta): (Vote<G>, SnapshotMeta<G>) =
-        decode(&first.description).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        decode(&first.description).map_err(|error| Failure::Invalid(error.to_string()))?;
     let total = first
         .total_bytes
         .and_then(|total| usize::try_from(total).ok())
         .filter(|total| *total <= MAX_BYTES)
-        .ok_or_else(|| Status::invalid_argument("the snapshot does not say how large it is"))?;
+        .ok_or_else(|| Failure::Invalid("the snapshot does not say how large it is".to_owned()))?;
     let mut data = Vec::new();
-    while let Some(chunk) = rest.message().await? {
-        data.extend_from_slice(&chunk.data);
+    while let Some(chunk) = rest.next().await {
+        data.extend_from_slice(&chunk?.data);
         if data.len() > total {
             break;
         }
     }
     if data.len() != total {
-        return Err(Status::data_loss("the snapshot is not complete"));
+        return Err(Failure::Invalid("the snapshot is not complete".to_owned()));
     }
-    let state = tokio::task::spawn_blocking(move || G::State::decode(&data))
+    let state = aside(move || G::State::decode(&data))
         .await
-        .map_err(|error| Status::internal(error.to_string()))?
-        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        .map_err(|error| Failure::Broken(error.to_string()))?
+        .map_err(|error| Failure::Invalid(error.to_string()))?;
     Ok((
         vote,
         Snapshot {

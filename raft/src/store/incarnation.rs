@@ -6,6 +6,8 @@ use std::path::Path;
 
 use raft_state::Incarnation;
 
+use super::files;
+
 const FILE: &str = "incarnation";
 
 /// Counts this start and returns when the count is on the disk.
@@ -13,7 +15,7 @@ const FILE: &str = "incarnation";
 /// The count is never behind `unix_seconds`: a node whose disk was replaced has no file, and must not
 /// become one of its own earlier lives.
 pub(crate) fn next_incarnation(data_dir: &Path, unix_seconds: u64) -> io::Result<Incarnation> {
-    fs::create_dir_all(data_dir)?;
+    files::create_folder(data_dir)?;
     let path = data_dir.join(FILE);
     let last = match fs::read_to_string(&path) {
         // What cannot be read as a number says nothing; time alone is above every earlier life.
@@ -27,9 +29,9 @@ pub(crate) fn next_incarnation(data_dir: &Path, unix_seconds: u64) -> io::Result
     let fresh = data_dir.join("incarnation.new");
     let mut file = File::create(&fresh)?;
     writeln!(file, "{next}")?;
-    file.sync_all()?;
+    files::sync_file(&file, &fresh)?;
     fs::rename(&fresh, &path)?;
-    File::open(data_dir)?.sync_all()?;
+    files::sync_folder(data_dir)?;
     Ok(Incarnation(next))
 }
 

@@ -1,4 +1,7 @@
-//! The storage thread: all writes of the durable group, in order, one flush for all that wait.
+//! The storage loop: all writes of the durable group, in order, one flush for all that wait.
+//!
+//! It has a thread of its own, because a disk makes whoever calls it wait; in a simulation, whose disk
+//! is a map, it is a task among others.
 
 use std::io;
 
@@ -26,8 +29,8 @@ struct Job {
 pub(crate) enum Journal {
     /// Nowhere: the log is in memory only.
     None,
-    /// To the storage thread.
-    Thread(mpsc::Sender<Box<JobBox>>),
+    /// To the storage loop.
+    Queue(mpsc::Sender<Box<JobBox>>),
 }
 
 /// Keeps the queue's element small and its content private.
@@ -39,21 +42,26 @@ impl std::fmt::Debug for JobBox {
     }
 }
 
-/// Starts the thread that owns `store`. It ends when the last [`Journal`] is gone.
-pub(crate) struct StorageThread;
-
-impl StorageThread {
-    pub(crate) fn start(
+impl Journal {
+    /// Starts the thread that owns `store`. It ends when the last [`Journal`] is gone.
+    pub(crate) fn on_thread(
         store: impl KvStore,
         subsystem: &mut Subsystem,
-    ) -> Result<Journal, io::Error> {
+    ) -> Result<Self, io::Error> {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        subsystem.spawn_thread("raft-store", move |_shutdown| run(store, queue))?;
-        Ok(Journal::Thread(jobs))
+        subsystem.spawn_thread("raft-store", move |_shutdown| {
+            futures::executor::block_on(run(store, queue));
+        })?;
+        Ok(Self::Queue(jobs))
     }
-}
 
-impl Journal {
+    /// The same as a task, for a store whose calls take no time.
+    pub(crate) fn on_task(store: impl KvStore, subsystem: &mut Subsystem) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        subsystem.spawn("raft-store", run(store, queue));
+        Self::Queue(jobs)
+    }
+
     /// Whether nothing is kept, and encoding would be in vain.
     pub(crate) const fn is_none(&self) -> bool {
         matches!(self, Self::None)
@@ -63,7 +71,7 @@ impl Journal {
     pub(crate) async fn submit(&self, changes: Vec<Change>, done: Done) {
         match self {
             Self::None => done(Ok(())),
-            Self::Thread(jobs) => {
+            Self::Queue(jobs) => {
                 let job = Job {
                     changes,
                     done: Some(done),
@@ -95,7 +103,7 @@ impl Journal {
     pub(crate) async fn note(&self, changes: Vec<Change>) -> io::Result<()> {
         match self {
             Self::None => Ok(()),
-            Self::Thread(jobs) => jobs
+            Self::Queue(jobs) => jobs
                 .send(Box::new(JobBox(Job {
                     changes,
                     done: None,
@@ -107,13 +115,13 @@ impl Journal {
 }
 
 fn stopped() -> io::Error {
-    io::Error::other("the storage thread has ended")
+    io::Error::other("the storage loop has ended")
 }
 
-fn run(mut store: impl KvStore, mut queue: mpsc::Receiver<Box<JobBox>>) {
+async fn run(mut store: impl KvStore, mut queue: mpsc::Receiver<Box<JobBox>>) {
     // Set by the first failure, and never cleared: after it nobody knows what the disk holds.
     let mut broken: Option<String> = None;
-    while let Some(first) = queue.blocking_recv() {
+    while let Some(first) = queue.recv().await {
         let mut jobs = vec![first.0];
         while jobs.len() < GROUP
             && let Ok(next) = queue.try_recv()
@@ -121,7 +129,7 @@ fn run(mut store: impl KvStore, mut queue: mpsc::Receiver<Box<JobBox>>) {
             jobs.push(next.0);
         }
         if broken.is_none()
-            && let Err(error) = perform(&mut store, &mut jobs)
+            && let Err(error) = perform(&mut store, &mut jobs).await
         {
             let text = describe(&error);
             tracing::error!(error = %text, "the store takes no more writes");
@@ -139,13 +147,14 @@ fn run(mut store: impl KvStore, mut queue: mpsc::Receiver<Box<JobBox>>) {
     }
 }
 
-fn perform(store: &mut impl KvStore, jobs: &mut [Job]) -> Result<(), StoreError> {
+async fn perform(store: &mut impl KvStore, jobs: &mut [Job]) -> Result<(), StoreError> {
     let changes: Vec<Change> = jobs
         .iter_mut()
         .flat_map(|job| std::mem::take(&mut job.changes))
         .collect();
     store.write(&changes)?;
     if jobs.iter().any(|job| job.done.is_some()) {
+        store.before_sync().await;
         store.sync()?;
     }
     Ok(())

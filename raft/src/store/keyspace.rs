@@ -45,7 +45,7 @@ pub enum StoreError {
 
 /// Place of a value. Numbers are big-endian, so that the order of keys is the order of entries.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Key {
+pub enum Key {
     /// A log entry by its index.
     Entry(u64),
     /// The vote.
@@ -58,13 +58,18 @@ pub(crate) enum Key {
     Snapshot,
     /// The incarnation under which this store began: the member that it belongs to.
     Founded,
+    /// The lineage of the group that the store takes part in; absent in a store of before there were any.
+    Lineage,
+    /// What lineages that lost have left here and has not been handed over yet.
+    Aside,
 }
 
 impl Key {
     /// First byte of all entries' keys.
     pub(crate) const ENTRIES: u8 = b'l';
 
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
+    /// The key as bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Entry(index) => {
                 let mut key = vec![Self::ENTRIES];
@@ -76,11 +81,14 @@ impl Key {
             Self::Purged => b"purged".to_vec(),
             Self::Snapshot => b"snapshot".to_vec(),
             Self::Founded => b"founded".to_vec(),
+            // Not "lineage": that would be among the entries, whose keys begin alike.
+            Self::Lineage => b"generation".to_vec(),
+            Self::Aside => b"aside".to_vec(),
         }
     }
 
     /// The index in an entry's key.
-    pub(crate) fn entry_index(key: &[u8]) -> Option<u64> {
+    pub fn entry_index(key: &[u8]) -> Option<u64> {
         let (&Self::ENTRIES, index) = key.split_first()? else {
             return None;
         };
@@ -90,8 +98,10 @@ impl Key {
 
 /// One change of the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Change {
+pub enum Change {
+    /// A value takes the place of what was there.
     Put(Key, Vec<u8>),
+    /// Nothing is there any more.
     Delete(Key),
 }
 
@@ -105,10 +115,25 @@ impl Change {
     }
 }
 
+/// What a store finds on its disk, and what it wants to find there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Headroom {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes below which even the smallest write is refused.
+    pub needed: u64,
+}
+
 /// A key-value store that one thread owns.
-pub(crate) trait KvStore: Send + 'static {
-    /// Makes all `changes` or none. They need not be on the disk yet.
+pub trait KvStore: Send + 'static {
+    /// Makes all `changes` or none. They need not be on the disk yet. After [`StoreError::NoSpace`]
+    /// nothing has changed, and the same may be tried again; after any other error the store is useless.
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+    /// How long a disk takes before everything is on it. A real one makes [`KvStore::sync`] wait, so
+    /// that only a simulated one has something to say here.
+    fn before_sync(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
     /// Returns when everything written before is on the disk.
     fn sync(&mut self) -> Result<(), StoreError>;
     /// One value.
@@ -117,4 +142,38 @@ pub(crate) trait KvStore: Send + 'static {
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// An error that blames the content.
     fn damaged(&self, reason: String) -> StoreError;
+    /// How much room there is. A store without a disk has enough.
+    fn headroom(&self) -> Result<Headroom, StoreError> {
+        Ok(Headroom {
+            free: u64::MAX,
+            needed: 0,
+        })
+    }
+    /// Gives back what deleted values still take up, if it has become too much. Returns whether it did.
+    /// Everything waits meanwhile, and everything written before is on the disk afterwards. After an
+    /// error a store goes on as before, unless it says at the next write that it failed.
+    fn rebuild_if_wasteful(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_key_is_among_those_of_the_entries() {
+        let others = [
+            Key::Vote,
+            Key::Committed,
+            Key::Purged,
+            Key::Snapshot,
+            Key::Founded,
+            Key::Lineage,
+            Key::Aside,
+        ];
+        for key in others {
+            assert_ne!(key.to_bytes().first(), Some(&Key::ENTRIES), "{key:?}");
+        }
+    }
 }

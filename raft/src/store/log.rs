@@ -13,14 +13,18 @@ use std::sync::Arc;
 
 use openraft::entry::RaftEntry;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use openraft::{OptionalSend, RaftTypeConfig};
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use parking_lot::RwLock;
-use raft_state::{Incarnation, Versioned};
+use raft_state::{ControlLineage, Incarnation, Versioned};
 
 use super::codec::{decode, encode};
 use super::journal::Journal;
 use super::keyspace::{Change, Key, KvStore, StoreError};
 use crate::group::{Entry, Group, LogId, SnapshotMeta, Types, Vote};
+
+mod turn;
+
+pub(crate) use turn::{Aside, Held};
 
 /// The log of one group; clones share it.
 #[derive(Clone, Debug)]
@@ -30,7 +34,7 @@ pub(crate) struct LogStore<G: Group> {
     journal: Journal,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Log<G: Group> {
     entries: BTreeMap<u64, Entry<G>>,
     purged: Option<LogId<G>>,
@@ -59,6 +63,10 @@ pub(crate) struct Recovered<G: Group> {
     pub(crate) snapshot: Option<StoredSnapshot<G>>,
     /// The member that the store belongs to; absent in a new store.
     pub(crate) founded: Option<Incarnation>,
+    /// The lineage that it takes part in; absent in a new store and in an old one.
+    pub(crate) lineage: Option<ControlLineage>,
+    /// What lineages that lost have left here.
+    pub(crate) aside: Vec<Aside>,
 }
 
 impl<G: Group> Recovered<G> {
@@ -105,7 +113,27 @@ impl<G: Group> Recovered<G> {
             log,
             snapshot,
             founded,
+            lineage: read(store, Key::Lineage)?,
+            aside: read(store, Key::Aside)?.unwrap_or_default(),
         })
+    }
+
+    /// Reads everything, and makes a new store that of the life `incarnation`.
+    pub(crate) fn claim(
+        store: &mut impl KvStore,
+        incarnation: Incarnation,
+    ) -> Result<Self, StoreError> {
+        let mut recovered = Self::read(store)?;
+        if recovered.founded.is_none() {
+            if !recovered.is_blank() {
+                return Err(store.damaged("it does not say whose it is".to_owned()));
+            }
+            let founded = encode(&incarnation).map_err(|error| store.damaged(error.to_string()))?;
+            store.write(&[Change::Put(Key::Founded, founded)])?;
+            store.sync()?;
+            recovered.founded = Some(incarnation);
+        }
+        Ok(recovered)
     }
 
     /// Whether nothing was ever written by a consensus.
@@ -148,6 +176,16 @@ impl<G: Group> LogStore<G> {
             log: Arc::default(),
             journal: Journal::None,
         }
+    }
+
+    /// The commands that the log holds, committed or not.
+    pub(crate) fn commands(&self) -> Vec<G::Command> {
+        let log = self.log.read();
+        let command = |entry: &Entry<G>| match &entry.payload {
+            EntryPayload::Normal(command) => Some(command.clone()),
+            EntryPayload::Blank | EntryPayload::Membership(_) => None,
+        };
+        log.entries.values().filter_map(command).collect()
     }
 
     /// The log that was on the disk, going on there.
@@ -208,6 +246,10 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
             return Ok(());
         }
         let change = Change::Put(Key::Vote, encode(vote)?);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::VoteBeforeSync) {
+            return self.journal.note(vec![change]).await;
+        }
         self.journal.write(vec![change]).await
     }
 
@@ -247,6 +289,11 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
                 }
                 log.entries.insert(index, entry);
             }
+        }
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::AppendBeforeSync) {
+            callback.io_completed(Ok(()));
+            return self.journal.note(changes).await;
         }
         let done = Box::new(move |result| callback.io_completed(result));
         self.journal.submit(changes, done).await;

@@ -8,11 +8,13 @@ use openraft::entry::RaftEntry;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot};
 use openraft::{EntryPayload, OptionalSend};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::keyspace::{Change, Key};
 use super::log::{StoredSnapshot, encode_snapshot};
 use crate::group::{Group, LogId, SnapshotMeta, StoredMembership, Types};
+use crate::probe::GroupProbe;
 
 /// Hears of every change, in order, on the consensus's own thread: it must not wait.
 pub(crate) trait Observer<G: Group>: Send + Sync + 'static {
@@ -55,13 +57,19 @@ impl<G: Group> Applied<G> {
 
 /// The consensus library's state machine for `G`.
 pub(crate) struct Machine<G: Group> {
+    probe: Option<GroupProbe>,
     applied: Arc<Applied<G>>,
     observer: Arc<dyn Observer<G>>,
     journal: Journal,
     last: Option<LogId<G>>,
     membership: StoredMembership<G>,
-    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+    snapshot: SharedSnapshot<G>,
+    /// Lets go of whoever waits for this machine's end.
+    end: Option<watch::Receiver<()>>,
 }
+
+/// The current snapshot, for whoever looks at it when the machine is gone.
+pub(crate) type SharedSnapshot<G> = Arc<Mutex<Option<StoredSnapshot<G>>>>;
 
 impl<G: Group> Machine<G> {
     /// Begins with `snapshot`, or with nothing.
@@ -82,19 +90,63 @@ impl<G: Group> Machine<G> {
         *applied.state.lock() = state.clone();
         observer.replaced(&state);
         Self {
+            probe: None,
             applied,
             observer,
             journal,
             last,
             membership,
             snapshot: Arc::new(Mutex::new(snapshot)),
+            end: None,
+        }
+    }
+
+    /// The current snapshot, as it will be when the machine has ended.
+    pub(crate) fn shared_snapshot(&self) -> SharedSnapshot<G> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Waiting until the sender is closed is waiting for the machine's end: then nothing is written any
+    /// more.
+    pub(crate) fn tell_end(&mut self) -> watch::Sender<()> {
+        let (sender, receiver) = watch::channel(());
+        self.end = Some(receiver);
+        sender
+    }
+
+    /// Shows `probe` everything, beginning with what there is.
+    pub(crate) fn probed_by(mut self, probe: Option<GroupProbe>) -> Self {
+        self.probe = probe;
+        self.show_all();
+        self
+    }
+
+    fn show_all(&self) {
+        if let (Some(probe), Some(last)) = (&self.probe, &self.last) {
+            probe.replaced::<G>(last, &self.applied.state.lock());
         }
     }
 
     fn apply_one(&mut self, entry: crate::group::Entry<G>) -> G::Outcome {
         let log_id = entry.log_id();
+        let shown = self
+            .probe
+            .as_ref()
+            .map(|probe| probe.show::<G>(&entry.payload));
+        let outcome = self.apply_payload(log_id, entry.payload);
+        if let (Some(probe), Some(shown)) = (&self.probe, shown) {
+            probe.applied::<G>(&log_id, shown, &self.applied.state.lock());
+        }
+        outcome
+    }
+
+    fn apply_payload(
+        &mut self,
+        log_id: LogId<G>,
+        payload: EntryPayload<G::Command, u64, ()>,
+    ) -> G::Outcome {
         self.last = Some(log_id);
-        match entry.payload {
+        match payload {
             EntryPayload::Blank => G::nothing(),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::<G>::new(Some(log_id), membership);
@@ -143,6 +195,7 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
             state: self.applied.state(),
             journal: self.journal.clone(),
             snapshot: Arc::clone(&self.snapshot),
+            end: self.end.clone(),
         }
     }
 
@@ -157,9 +210,12 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
         if !self.journal.is_none() {
             *self.snapshot.lock() = Some((meta.clone(), state.clone()));
         }
-        let mut current = self.applied.state.lock();
-        *current = state;
-        self.observer.replaced(&current);
+        {
+            let mut current = self.applied.state.lock();
+            *current = state;
+            self.observer.replaced(&current);
+        }
+        self.show_all();
         Ok(())
     }
 
@@ -192,7 +248,10 @@ pub(crate) struct Builder<G: Group> {
     meta: SnapshotMeta<G>,
     state: G::State,
     journal: Journal,
-    snapshot: Arc<Mutex<Option<StoredSnapshot<G>>>>,
+    snapshot: SharedSnapshot<G>,
+    /// As long as it builds, the machine has not ended.
+    #[expect(dead_code, reason = "held, not read")]
+    end: Option<watch::Receiver<()>>,
 }
 
 impl<G: Group> RaftSnapshotBuilder<Types<G>> for Builder<G> {

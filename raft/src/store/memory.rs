@@ -1,4 +1,4 @@
-//! A store that forgets: the second implementation, which shows that nothing depends on sled.
+//! A store that forgets: an implementation without a disk, which shows that nothing depends on one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,9 +36,9 @@ impl KvStore for MemoryStore {
             .0
             .lock()
             .iter()
-            .filter_map(|(key, value)| match key {
-                Key::Entry(index) => Some((*index, value.clone())),
-                Key::Vote | Key::Committed | Key::Purged | Key::Snapshot | Key::Founded => None,
+            .filter_map(|(key, value)| {
+                let Key::Entry(index) = key else { return None };
+                Some((*index, value.clone()))
             })
             .collect())
     }

@@ -1,15 +1,23 @@
-//! What a member keeps, and the only place that knows sled.
+//! What a member keeps, and the only place that knows the libraries that keep it.
 //!
 //! ```text
-//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage thread ──► KvStore (sled | memory)
+//!   consensus ── append, vote, purge ──► LogStore ── jobs ──► storage loop ────► KvStore
 //!       │                                (log in memory)       one flush for all that wait
 //!       └───── apply, snapshot ────────► Machine ──────────────┘ (snapshots of the durable group)
+//!
+//!   KvStore:  DiskStore ── ledger, watermark ──► engine (sled | redb)
+//!             MemoryStore (tests)
 //! ```
 
+mod blame;
 mod codec;
+mod engine;
+mod files;
+mod folder;
 mod incarnation;
 mod journal;
 mod keyspace;
+mod ledger;
 mod log;
 mod machine;
 #[cfg(test)]
@@ -18,13 +26,15 @@ mod on_disk;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod watermark;
 
 pub(crate) use codec::{decode, encode};
+pub use engine::StoreKind;
 pub(crate) use incarnation::next_incarnation;
-pub(crate) use journal::{Journal, StorageThread};
-pub use keyspace::StoreError;
-pub(crate) use log::{LogStore, Recovered};
-pub(crate) use machine::{Applied, Machine, Observer};
+pub(crate) use journal::Journal;
+pub use keyspace::{Change, Headroom, Key, KvStore, StoreError};
+pub(crate) use log::{Aside, Held, LogStore, Recovered};
+pub(crate) use machine::{Applied, Machine, Observer, SharedSnapshot};
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub(crate) use on_disk::DiskStore;

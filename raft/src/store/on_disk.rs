@@ -1,256 +1,296 @@
-//! The durable store: sled, with our own idea of when something is on the disk.
+//! The durable store: an engine, the ledger of what it must hold, and the watermark of what was promised.
 //!
-//! sled's flush asks the kernel to begin writing and no more. So after each flush the data file is
-//! synced through a handle of our own, and so are values that sled puts into files beside it. Writes
-//! are counted, and a small file says how many of them were confirmed: sled drops a damaged tail without
-//! a word, and a store that comes back with fewer writes than it has confirmed has forgotten a promise.
+//! ```text
+//!   write   space? ─► ledger (checksums, head) ─► engine, one batch
+//!   sync    engine on the disk ─► watermark ─► the caller may tell others
+//!   open    lock ─► settle ─► engine ─► every record against the ledger ─► head against the watermark
+//! ```
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::keyspace::{Change, Key, KvStore, StoreError};
+use super::blame::{damaged, gone, guarded, io_error};
+use super::engine::{Engine, EngineError, Raw, StoreKind};
+use super::files;
+use super::folder::{self, Lock};
+use super::keyspace::{Change, Headroom, Key, KvStore, StoreError};
+use super::ledger::{self, Ledger};
+use super::watermark::Watermark;
 
-/// Free space that must be left beside a write: sled needs room to move its segments.
+/// Free space that must be left beside a write: the engines need room to move what they hold.
 const RESERVE_BYTES: u64 = 16 << 20;
-/// A few hundred kilobytes are live; sled's default is a gigabyte.
-const CACHE_BYTES: u64 = 64 << 20;
-const TREE: &[u8] = b"control";
-const WRITES: &[u8] = b"#writes";
-const WATERMARK: &str = "watermark";
+/// Free space without which a store is not even opened: a full disk would look like damage.
+const OPEN_BYTES: u64 = 4 << 20;
+/// Below this size nobody minds what the store takes up.
+const SMALL_BYTES: u64 = 16 << 20;
+/// How many times its live data a store may take up, before it is built anew.
+const WASTE_FACTOR: u64 = 8;
 
-/// A folder with sled's files and the watermark.
+/// A folder with an engine's files and the watermark.
 #[derive(Debug)]
 pub(crate) struct DiskStore {
     path: PathBuf,
-    db: sled::Db,
-    tree: sled::Tree,
-    /// sled's data file, opened once more.
-    data: File,
-    watermark: File,
-    /// Counts the writes since the store was made.
-    writes: u64,
+    kind: StoreKind,
+    /// Absent after a replacement that failed half-way.
+    engine: Option<Box<dyn Engine>>,
+    ledger: Ledger,
+    watermark: Watermark,
+    /// Set by the first failure and never cleared: after it nobody knows what the disk holds.
+    failed: Option<String>,
     /// Free space that must be left beside a write.
     pub(super) reserve_bytes: u64,
-    /// Files of large values that are on the disk already.
-    blobs: BTreeSet<OsString>,
+    /// Size from which on the store is built anew if most of it is waste.
+    pub(super) small_bytes: u64,
+    _lock: Lock,
+}
+
+/// What is found in a folder, when it is sound.
+struct Opened {
+    kind: StoreKind,
+    engine: Box<dyn Engine>,
+    ledger: Ledger,
+    watermark: Watermark,
 }
 
 impl DiskStore {
-    /// Opens the store in `path`, or makes it.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let io = |source| StoreError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        fs::create_dir_all(path).map_err(io)?;
-        let db = sled::Config::new()
-            .path(path)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| from_sled(path, error))?;
-        let tree = db.open_tree(TREE).map_err(|error| from_sled(path, error))?;
-        let data = File::open(path.join("db")).map_err(io)?;
-        let watermark = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(WATERMARK))
-            .map_err(io)?;
-        let stored = tree.get(WRITES).map_err(|error| from_sled(path, error))?;
-        let writes = stored.as_deref().and_then(number).unwrap_or_default();
+    /// Opens the store in `path`, or makes it. One that another library wrote is carried over to
+    /// `kind`, and one that takes up too much of the disk is built anew.
+    pub(crate) fn open(path: &Path, kind: StoreKind) -> Result<Self, StoreError> {
+        let lock = folder::lock(path)
+            .map_err(|source| io_error(path, source))?
+            .ok_or_else(|| StoreError::InUse {
+                path: path.to_owned(),
+            })?;
+        // The folder itself may be yet to be made; the lock is beside it.
+        let free = files::free_bytes(lock.path()).map_err(|source| io_error(path, source))?;
+        enough(path, free, OPEN_BYTES)?;
+        if !folder::settle(path).map_err(|source| io_error(path, source))? {
+            let ledger = Ledger::default();
+            build(path, kind, &ledger.first(), &ledger)?;
+            folder::move_in(path).map_err(|source| io_error(path, source))?;
+        }
+        let opened = open_folder(path)?;
         let mut store = Self {
             path: path.to_owned(),
-            db,
-            tree,
-            data,
-            watermark,
-            writes,
+            kind: opened.kind,
+            engine: Some(opened.engine),
+            ledger: opened.ledger,
+            watermark: opened.watermark,
+            failed: None,
             reserve_bytes: RESERVE_BYTES,
-            blobs: BTreeSet::new(),
+            small_bytes: SMALL_BYTES,
+            _lock: lock,
         };
-        let confirmed = store.confirmed().map_err(io)?;
-        if writes < confirmed {
-            return Err(store.damaged(format!(
-                "it remembers {writes} of {confirmed} confirmed writes"
-            )));
-        }
-        // The folder's entries must be on the disk before anything in the files counts.
-        store.sync_all().map_err(io)?;
-        sync_folder(path).map_err(io)?;
-        if let Some(parent) = path.parent() {
-            sync_folder(parent).map_err(io)?;
+        // What a process that was killed left in the kernel's memory can be read, and so must stay.
+        store.sync()?;
+        let settled = store.watermark.settle();
+        settled.map_err(|source| store.fails(io_error(path, source)))?;
+        let rebuilt = if store.kind == kind {
+            store.rebuild_if_wasteful().map(drop)
+        } else {
+            store.rebuild(kind)
+        };
+        match rebuilt {
+            // It is as good as before, only large.
+            Err(error) if store.engine.is_some() => {
+                tracing::warn!(%error, "the store could not be built anew");
+            }
+            result => result?,
         }
         Ok(store)
     }
 
-    /// How many writes were confirmed. A torn watermark counts as none: it is written after the sync,
-    /// so that losing it can only make us less strict.
-    fn confirmed(&self) -> io::Result<u64> {
-        let mut bytes = [0; 16];
-        match self.watermark.read_exact_at(&mut bytes, 0) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-            Err(error) => return Err(error),
+    /// Builds the store anew beside itself, with `kind`, and puts it in its own place.
+    pub(super) fn rebuild(&mut self, kind: StoreKind) -> Result<(), StoreError> {
+        // It may use the reserve, because it gives back more than it takes.
+        self.check_space(self.ledger.bytes(), OPEN_BYTES)?;
+        self.sync()?;
+        let records = self.on_engine(|engine| engine.scan())?;
+        let content: Vec<Raw> = records
+            .into_iter()
+            .map(|(key, value)| Raw {
+                key,
+                value: Some(value),
+            })
+            .collect();
+        if let Err(error) = build(&self.path, kind, &content, &self.ledger) {
+            // Whatever is left of it goes when the store is opened again, at the latest.
+            let _left = files::remove_folder(&folder::building_site(&self.path));
+            return Err(error);
         }
-        let [count, check] = [0, 8].map(|at| bytes.get(at..at + 8).and_then(number));
-        Ok(match (count, check) {
-            (Some(count), Some(check)) if count == !check => count,
-            (Some(_) | None, Some(_) | None) => 0,
+        // An engine keeps the name of its folder in mind: so it is closed before the folder moves.
+        self.engine = None;
+        let moved = folder::move_in(&self.path)
+            .map_err(|source| io_error(&self.path, source))
+            .and_then(|()| open_folder(&self.path));
+        match moved {
+            Ok(opened) => {
+                self.kind = opened.kind;
+                self.engine = Some(opened.engine);
+                self.watermark = opened.watermark;
+                Ok(())
+            }
+            Err(error) => Err(self.fails(error)),
+        }
+    }
+
+    /// Refuses `bytes` of content that would leave less than `reserve` on the disk.
+    fn check_space(&self, bytes: u64, reserve: u64) -> Result<(), StoreError> {
+        let Headroom { free, .. } = self.headroom()?;
+        // Keys, checksums and pages that are written anew come on top.
+        enough(
+            &self.path,
+            free,
+            reserve.saturating_add(bytes.saturating_mul(4)),
+        )
+    }
+
+    fn usable(&self) -> Result<(), StoreError> {
+        self.failed.as_ref().map_or(Ok(()), |reason| {
+            let source = io::Error::other(format!("it failed before: {reason}"));
+            Err(io_error(&self.path, source))
         })
     }
 
-    fn confirm(&self) -> io::Result<()> {
-        let mut bytes = self.writes.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&(!self.writes).to_be_bytes());
-        self.watermark.write_all_at(&bytes, 0)?;
-        self.watermark.sync_data()
+    /// Remembers that `error` ended the use of this store.
+    fn fails(&mut self, error: StoreError) -> StoreError {
+        self.failed.get_or_insert_with(|| error.to_string());
+        error
     }
 
-    fn sync_all(&mut self) -> io::Result<()> {
-        self.db.flush().map_err(io::Error::other)?;
-        self.data.sync_data()?;
-        self.sync_blobs()
+    fn on_engine<T>(
+        &self,
+        call: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, StoreError> {
+        let engine = self.engine.as_deref();
+        guarded(&self.path, || call(engine.ok_or_else(gone)?))
     }
 
-    /// Values that do not fit into a segment are files of their own, which sled does not sync.
-    fn sync_blobs(&mut self) -> io::Result<()> {
-        let folder = self.path.join("blobs");
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let mut present = BTreeSet::new();
-        let mut grown = false;
-        for entry in entries {
-            let name = entry?.file_name();
-            if !self.blobs.contains(&name) {
-                // sled removes such files on its own; one that is gone needs no sync.
-                if let Ok(file) = File::open(folder.join(&name)) {
-                    file.sync_all()?;
-                    grown = true;
-                }
-            }
-            present.insert(name);
-        }
-        self.blobs = present;
-        if grown {
-            sync_folder(&folder)?;
-        }
-        Ok(())
-    }
-
-    /// Refuses before sled sees a full disk, which it does not take well.
-    fn check_space(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let stat = nix::sys::statvfs::statvfs(&self.path).map_err(|errno| StoreError::Io {
-            path: self.path.clone(),
-            source: errno.into(),
-        })?;
-        let free_bytes = stat.blocks_available() * stat.fragment_size();
-        let bytes: usize = changes.iter().map(Change::bytes).sum();
-        let needed_bytes = self
-            .reserve_bytes
-            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(4));
-        if free_bytes < needed_bytes {
-            return Err(StoreError::NoSpace {
-                path: self.path.clone(),
-                free_bytes,
-                needed_bytes,
-            });
-        }
-        Ok(())
+    fn change_engine(
+        &mut self,
+        call: impl FnOnce(&mut dyn Engine) -> Result<(), EngineError>,
+    ) -> Result<(), StoreError> {
+        let engine = self.engine.as_deref_mut();
+        guarded(&self.path, || call(engine.ok_or_else(gone)?)).map_err(|error| self.fails(error))
     }
 }
 
 impl KvStore for DiskStore {
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.check_space(changes)?;
-        let mut batch = sled::Batch::default();
-        for change in changes {
-            match change {
-                Change::Put(key, value) => batch.insert(key.to_bytes(), value.as_slice()),
-                Change::Delete(key) => batch.remove(key.to_bytes()),
-            }
-        }
-        self.writes += 1;
-        batch.insert(WRITES, &self.writes.to_be_bytes());
-        self.tree
-            .apply_batch(batch)
-            .map_err(|error| from_sled(&self.path, error))
+        self.usable()?;
+        let bytes: usize = changes.iter().map(Change::bytes).sum();
+        // Refused before anything is written: the engines do not take a full disk well.
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.check_space(bytes, self.reserve_bytes)?;
+        let raw = self.ledger.write(changes);
+        self.change_engine(|engine| engine.apply(&raw))
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        let mut sync = || {
-            self.sync_all()?;
-            self.confirm()
-        };
-        sync().map_err(|source| StoreError::Io {
-            path: self.path.clone(),
-            source,
-        })
+        self.usable()?;
+        self.change_engine(|engine| engine.sync())?;
+        let confirmed = self.watermark.confirm(self.ledger.head());
+        confirmed.map_err(|source| self.fails(io_error(&self.path, source)))
     }
 
     fn get(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.tree
-            .get(key.to_bytes())
-            .map(|value| value.map(|value| value.to_vec()))
-            .map_err(|error| from_sled(&self.path, error))
+        let key = key.to_bytes();
+        let Some(sealed) = self.on_engine(|engine| engine.get(&key))? else {
+            return Ok(None);
+        };
+        let changed = || format!("{} does not match its checksum", ledger::name(&key));
+        let (value, _) = ledger::open(&key, &sealed).ok_or_else(|| self.damaged(changed()))?;
+        Ok(Some(value.to_vec()))
     }
 
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let mut entries = Vec::new();
-        for pair in self.tree.scan_prefix([Key::ENTRIES]) {
-            let (key, value) = pair.map_err(|error| from_sled(&self.path, error))?;
-            let Some(index) = Key::entry_index(&key) else {
-                return Err(self.damaged(format!("the key {key:?} is none")));
-            };
-            entries.push((index, value.to_vec()));
+        for (key, sealed) in self.on_engine(|engine| engine.scan())? {
+            if let Some(index) = Key::entry_index(&key) {
+                let changed = || format!("entry {index} does not match its checksum");
+                let (value, _) =
+                    ledger::open(&key, &sealed).ok_or_else(|| self.damaged(changed()))?;
+                entries.push((index, value.to_vec()));
+            }
         }
         Ok(entries)
     }
 
     fn damaged(&self, reason: String) -> StoreError {
-        StoreError::Damaged {
-            path: self.path.clone(),
-            reason,
+        damaged(&self.path, reason)
+    }
+
+    fn headroom(&self) -> Result<Headroom, StoreError> {
+        let free = files::free_bytes(&self.path).map_err(|source| io_error(&self.path, source))?;
+        Ok(Headroom {
+            free,
+            needed: self.reserve_bytes,
+        })
+    }
+
+    fn rebuild_if_wasteful(&mut self) -> Result<bool, StoreError> {
+        let bytes = files::bytes_in(&self.path).map_err(|source| io_error(&self.path, source))?;
+        let wasteful =
+            bytes > self.small_bytes && bytes > self.ledger.bytes().saturating_mul(WASTE_FACTOR);
+        if wasteful {
+            self.rebuild(self.kind)?;
         }
+        Ok(wasteful)
     }
 }
 
-fn number(bytes: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(bytes.try_into().ok()?))
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-fn from_sled(path: &Path, error: sled::Error) -> StoreError {
-    let path = path.to_owned();
-    match error {
-        sled::Error::Io(source) if is_lock(&source) => StoreError::InUse { path },
-        sled::Error::Io(source) => StoreError::Io { path, source },
-        // Of these two sled says that they are mistakes of ours or of its own; neither is a disk's.
-        sled::Error::Unsupported(reason) | sled::Error::ReportableBug(reason) => {
-            StoreError::Damaged { path, reason }
-        }
-        sled::Error::Corruption { .. } | sled::Error::CollectionNotFound(_) => {
-            StoreError::Damaged {
-                path,
-                reason: error.to_string(),
-            }
-        }
+/// Refuses on behalf of the store `path` if fewer than `needed_bytes` are free.
+fn enough(path: &Path, free_bytes: u64, needed_bytes: u64) -> Result<(), StoreError> {
+    if free_bytes < needed_bytes {
+        return Err(StoreError::NoSpace {
+            path: path.to_owned(),
+            free_bytes,
+            needed_bytes,
+        });
     }
+    Ok(())
 }
 
-/// sled reports its lock as an error of no particular kind.
-fn is_lock(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-        || error.to_string().contains("could not acquire lock")
+/// Opens a folder that is in its place, and compares all that it holds with what it should hold.
+fn open_folder(path: &Path) -> Result<Opened, StoreError> {
+    let blame = |reason| damaged(path, reason);
+    let watermark = Watermark::open(path)
+        .map_err(|source| io_error(path, source))?
+        .ok_or_else(|| blame("its watermark is missing or cannot be read".to_owned()))?;
+    let (kind, engine, records) = guarded(path, || {
+        let kind = StoreKind::found_in(path)?;
+        let engine = kind.open(path)?;
+        let records = engine.scan()?;
+        Ok((kind, engine, records))
+    })?;
+    let ledger = Ledger::read(&records).map_err(blame)?;
+    watermark.check(ledger.head()).map_err(blame)?;
+    Ok(Opened {
+        kind,
+        engine,
+        ledger,
+        watermark,
+    })
+}
+
+/// Builds a complete store at the building site of `path`, and reads it once.
+fn build(path: &Path, kind: StoreKind, content: &[Raw], ledger: &Ledger) -> Result<(), StoreError> {
+    let site = folder::building_site(path);
+    let io = |source| io_error(&site, source);
+    files::remove_folder(&site).map_err(io)?;
+    std::fs::create_dir_all(&site).map_err(io)?;
+    let records = guarded(&site, || {
+        let mut engine = kind.open(&site)?;
+        engine.apply(content)?;
+        engine.sync()?;
+        engine.scan()
+    })?;
+    if Ledger::read(&records).as_ref() != Ok(ledger) {
+        return Err(damaged(
+            &site,
+            "it does not hold what was copied".to_owned(),
+        ));
+    }
+    Watermark::create(&site, ledger.head()).map_err(io)?;
+    files::sync_folder(&site).map_err(io)
 }

@@ -1,12 +1,11 @@
 //! Opening the durable store when all is well, and when it is not.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use raft_state::Incarnation;
 
-use super::codec::encode;
-use super::keyspace::{Change, Key, KvStore, StoreError};
+use super::engine::StoreKind;
+use super::keyspace::StoreError;
 use super::log::Recovered;
 use super::on_disk::DiskStore;
 use crate::error::StartError;
@@ -21,7 +20,17 @@ pub(crate) fn open_or_replace(
     incarnation: Incarnation,
     alone: bool,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
-    match open(path, incarnation) {
+    open_or_replace_as(path, StoreKind::default(), incarnation, alone)
+}
+
+/// [`open_or_replace`] with a library of the caller's choice; what another one wrote is carried over.
+pub(crate) fn open_or_replace_as(
+    path: &Path,
+    kind: StoreKind,
+    incarnation: Incarnation,
+    alone: bool,
+) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
+    match open(path, kind, incarnation) {
         Ok(opened) => Ok(opened),
         Err(source @ StoreError::Damaged { .. }) if alone => Err(StartError::OnlyStoreDamaged {
             path: path.to_owned(),
@@ -38,7 +47,7 @@ pub(crate) fn open_or_replace(
                 kept = %aside.display(),
                 "the store was moved aside; this node joins the cluster again as a new member"
             );
-            Ok(open(path, incarnation)?)
+            Ok(open(path, kind, incarnation)?)
         }
         Err(
             error @ (StoreError::NoSpace { .. } | StoreError::InUse { .. } | StoreError::Io { .. }),
@@ -48,29 +57,11 @@ pub(crate) fn open_or_replace(
 
 fn open(
     path: &Path,
+    kind: StoreKind,
     incarnation: Incarnation,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StoreError> {
-    let damaged = |reason: String| StoreError::Damaged {
-        path: path.to_owned(),
-        reason,
-    };
-    // sled meets some kinds of damage with a panic. Nothing of it is used after one.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        let store = DiskStore::open(path)?;
-        let recovered = Recovered::read(&store)?;
-        Ok((store, recovered))
-    }));
-    let (mut store, mut recovered) =
-        opened.unwrap_or_else(|_| Err(damaged("its files contradict each other".to_owned())))?;
-    if recovered.founded.is_none() {
-        if !recovered.is_blank() {
-            return Err(damaged("it does not say whose it is".to_owned()));
-        }
-        let founded = encode(&incarnation).map_err(|error| damaged(error.to_string()))?;
-        store.write(&[Change::Put(Key::Founded, founded)])?;
-        store.sync()?;
-        recovered.founded = Some(incarnation);
-    }
+    let mut store = DiskStore::open(path, kind)?;
+    let recovered = Recovered::claim(&mut store, incarnation)?;
     Ok((store, recovered))
 }
 

@@ -14,5 +14,9 @@ pub use checksum::Checksum;
 pub use cluster::{
     Batch, ClusterState, Incarnation, Names, Packed, PackedChange, StateCommand, StateOutcome,
 };
-pub use control::{ConfigRecord, ControlCommand, ControlOutcome, ControlState, Lineage, Role};
+pub use control::{
+    Candidate, Candidates, ConfigRecord, ControlCommand, ControlLineage, ControlOutcome,
+    ControlState, History, Lineage, Role, Standing, Survival, SurvivalReason, Survivals,
+    candidates_of, yielding,
+};
 pub use snapshot::{SnapshotError, Versioned};

@@ -38,17 +38,26 @@ pub trait Versioned: Serialize + DeserializeOwned {
         Ok(self)
     }
 
+    /// Reads the `content` of an older version and makes a value of this one of it; `None` for a
+    /// version that nobody remembers.
+    fn convert(_version: u8, _content: &[u8]) -> Option<Result<Self, SnapshotError>> {
+        None
+    }
+
     /// The version, then the value.
     fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
         postcard::to_extend(self, vec![Self::VERSION]).map_err(SnapshotError::Damaged)
     }
 
-    /// Reads what [`Versioned::encode`] wrote.
+    /// Reads what [`Versioned::encode`] wrote, now or in an older version.
     fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let Some((version, content)) = bytes.split_first() else {
             return Err(SnapshotError::Empty);
         };
         if *version != Self::VERSION {
+            if let Some(converted) = Self::convert(*version, content) {
+                return converted?.completed();
+            }
             return Err(SnapshotError::Version {
                 found: *version,
                 known: Self::VERSION,

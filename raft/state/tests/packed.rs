@@ -75,6 +75,7 @@ fn an_ipv4_session_takes_some_seventy_bytes() {
         tenant: Some(Name::from("lan")),
         tcp: Some(TcpState::Established),
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 1_900_000,
         opened_unix_ms: 1_700_000_000_000,
     };
@@ -105,12 +106,13 @@ fn record() -> impl Strategy<Value = SessionRecord> {
     let flows = (key(), key(), any::<[bool; 4]>());
     let hops = (any::<u16>(), hop(), hop());
     let names = ("[a-z.]{0,200}", option::of("[a-z.]{0,20}"));
-    let rest = (option::of(tcp()), any::<bool>(), any::<u32>(), any::<u64>());
+    let timeouts = (any::<u32>(), any::<u32>());
+    let rest = (option::of(tcp()), any::<bool>(), timeouts, any::<u64>());
     (identity, flows, hops, names, rest).prop_map(|(identity, flows, hops, names, rest)| {
         let (id, owner, epoch, version) = identity;
         let (forward, mut reverse, follows) = flows;
         let (ingress, mut forward_hop, mut reverse_hop) = hops;
-        let (tcp, established, timeout_ms, opened_unix_ms) = rest;
+        let (tcp, established, timeouts, opened_unix_ms) = rest;
         let [same_src, same_dst, same_hop, same_way] = follows;
         if same_src {
             reverse.src = forward.dst;
@@ -140,7 +142,8 @@ fn record() -> impl Strategy<Value = SessionRecord> {
             tenant: names.1.map(Name::from),
             tcp,
             established,
-            timeout_ms,
+            initial_timeout_ms: timeouts.0,
+            timeout_ms: timeouts.1,
             opened_unix_ms,
         }
     })

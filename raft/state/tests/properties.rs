@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use raft_state::{Batch, ClusterState, Incarnation, StateCommand, StateOutcome, Versioned};
 use types::flow_key::{Endpoint, FlowKey, Protocol};
 use types::{
-    Epoch, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId, SessionChange, SessionId,
+    Digest, Epoch, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId, SessionChange, SessionId,
     SessionRecord,
 };
 
@@ -80,6 +80,24 @@ proptest! {
         prop_assert_eq!(living(&forth), living(&back));
         if forth.neighbors().eq(back.neighbors()) {
             prop_assert_eq!(forth.checksum(), back.checksum());
+        }
+    }
+
+    /// The digests that follow every change are those of the sessions as they are, also in a replica
+    /// that began from a snapshot.
+    #[test]
+    fn the_digest_is_what_the_sessions_sum_up_to(batches in vec(batch(), 0..40)) {
+        let state = replay(&batches);
+        let from_scratch: Digest = state.sessions().collect();
+        let copied = ClusterState::decode(&state.encode().unwrap()).unwrap();
+        for state in [&state, &copied] {
+            prop_assert_eq!(state.digest(), from_scratch.clone());
+            prop_assert_eq!(state.total(), from_scratch.total());
+        }
+        for id in state.sessions().map(|record| record.id) {
+            let living = state.living_rank(id).map(|rank| (id, rank));
+            let listed = state.ranks_in([id.shard()]).find(|(found, _)| *found == id);
+            prop_assert!(living.is_some() && listed == living);
         }
     }
 
@@ -223,6 +241,7 @@ fn put(id: u128, epoch: u64, version: u32) -> SessionChange {
         tenant: None,
         tcp: None,
         established: version > 0,
+        initial_timeout_ms: 10_000,
         timeout_ms: 30_000,
         opened_unix_ms: 0,
     })

@@ -10,6 +10,8 @@
     reason = "each file of tests is a crate of its own and uses a part"
 )]
 
+mod cut;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ pub(crate) fn put(id: u128, version: u32) -> SessionChange {
         tenant: None,
         tcp: None,
         established: true,
+        initial_timeout_ms: 10_000,
         timeout_ms: 30_000,
         opened_unix_ms: 0,
     })
@@ -94,6 +97,8 @@ pub(crate) struct Lab {
     running: BTreeMap<NodeId, (Subsystem, Cluster)>,
     limits: Limits,
     tls: BTreeMap<NodeId, TlsFiles>,
+    /// Ways to members that can be cut, if this lab has any.
+    cables: BTreeMap<NodeId, cut::Cable>,
 }
 
 impl Lab {
@@ -134,7 +139,37 @@ impl Lab {
             running: BTreeMap::new(),
             limits: Limits::default(),
             tls: BTreeMap::new(),
+            cables: BTreeMap::new(),
         }
+    }
+
+    /// A pair whose members reach each other by cables that can be cut.
+    pub(crate) async fn pair_on_cables() -> Self {
+        let mut lab = Self::pair();
+        for member in &lab.members {
+            let cable = cut::Cable::to(member.addresses[0]).await;
+            lab.cables.insert(member.id, cable);
+        }
+        lab
+    }
+
+    pub(crate) fn cut(&self) {
+        self.cables.values().for_each(cut::Cable::cut);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.cables.values().for_each(cut::Cable::mend);
+    }
+
+    /// The members as everybody sees them: through the cables where there are some.
+    fn seen(&self) -> Vec<Member> {
+        let mut members = self.members.clone();
+        for member in &mut members {
+            if let Some(cable) = self.cables.get(&member.id) {
+                member.addresses = vec![cable.address];
+            }
+        }
+        members
     }
 
     /// Another cluster whose plan names the sockets of this one's first member.
@@ -195,7 +230,7 @@ impl Lab {
         let plan = ClusterPlan {
             cluster_id: self.cluster_id.clone(),
             me: id,
-            members: self.members.clone(),
+            members: self.seen(),
             listen: Listen::Bound(vec![listener]),
             data_dir: self.data_dir(id),
             tls: self.tls.get(&id).cloned(),

@@ -89,6 +89,11 @@ impl Changes {
         });
     }
 
+    /// Whether the session at this place has something to tell.
+    pub(super) fn is_marked(&self, place: u32) -> bool {
+        self.marks.get(place).is_some_and(|mark| mark.changed)
+    }
+
     /// The next changed place.
     fn next(&mut self) -> Option<u32> {
         while let Some(place) = self.queue.pop_front() {
@@ -134,8 +139,8 @@ impl Table {
             if let Some(session) = self.sessions.get_mut(place) {
                 let old = session.fingerprint();
                 if session.stamp(stamp) {
-                    self.digest = self.digest.wrapping_sub(old);
-                    self.digest = self.digest.wrapping_add(session.fingerprint());
+                    self.digest.remove(session.id(), old);
+                    self.digest.add(session.id(), session.fingerprint());
                     out.push(SessionChange::Put(session.record()));
                 }
             }

@@ -57,7 +57,7 @@ impl Table {
         }
     }
 
-    fn install_new(
+    pub(super) fn install_new(
         &mut self,
         record: &SessionRecord,
         now: Instant,
@@ -103,7 +103,7 @@ impl Table {
         }
     }
 
-    fn install_known(
+    pub(super) fn install_known(
         &mut self,
         slot: Slot,
         record: &SessionRecord,
@@ -119,8 +119,8 @@ impl Table {
         }
         let old = session.fingerprint();
         session.update(record.clone(), now);
-        self.digest = self.digest.wrapping_sub(old);
-        self.digest = self.digest.wrapping_add(session.fingerprint());
+        self.digest.remove(record.id, old);
+        self.digest.add(record.id, session.fingerprint());
         let deadline = now + session.idle_timeout();
         self.wheel.arm(slot.0, deadline, now);
         if self.active {

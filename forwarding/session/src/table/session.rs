@@ -3,18 +3,14 @@
 use core::time::Duration;
 
 use types::{
-    Direction, Endpoint, Epoch, FlowKey, Giid, Hop, Instant, Name, NodeId, SessionId,
+    Direction, Endpoint, Epoch, FlowKey, Giid, Hop, IdleTimeouts, Instant, Name, NodeId, SessionId,
     SessionRecord, TcpState,
 };
 
 use super::Stamp;
 use super::flows::{Flows, Wide};
 use crate::policy::Timeouts;
-use crate::tcp_state::{self, Segment, TRANSITORY_IDLE};
-
-/// What a replicated session that is not established yet gets: the record carries only the timeout of
-/// established ones, and the protocols' default is this.
-const INITIAL_MS: u32 = 10_000;
+use crate::tcp_state::{self, Segment};
 
 /// A session to be opened.
 #[derive(Clone, Debug)]
@@ -57,8 +53,7 @@ pub struct Session {
     forward: Counters,
     reverse: Counters,
     version: u32,
-    timeout_ms: u32,
-    initial_ms: u32,
+    timeouts: IdleTimeouts,
     ingress: Giid,
     forward_interface: Giid,
     reverse_interface: Giid,
@@ -75,7 +70,6 @@ struct Counters {
 
 impl Session {
     pub(super) fn open(new: NewSession, now: Instant) -> Self {
-        let initial_ms = new.timeouts.initial_ms;
         let record = SessionRecord {
             id: new.id,
             // Nobody's until it is taken for replication, which stamps it.
@@ -91,13 +85,11 @@ impl Session {
             tenant: new.tenant,
             tcp: new.segment.map(tcp_state::opening),
             established: false,
+            initial_timeout_ms: new.timeouts.initial_ms,
             timeout_ms: new.timeouts.established_ms,
             opened_unix_ms: new.opened_unix_ms,
         };
-        Self {
-            initial_ms,
-            ..Self::replicated(record, now)
-        }
+        Self::replicated(record, now)
     }
 
     pub(super) fn replicated(record: SessionRecord, now: Instant) -> Self {
@@ -108,6 +100,7 @@ impl Session {
                 forward_neighbor: record.forward_hop.neighbor,
                 reverse_neighbor: record.reverse_hop.neighbor,
             }),
+            timeouts: record.timeouts(),
             id: halves(record.id),
             epoch: record.epoch,
             opened_unix_ms: record.opened_unix_ms,
@@ -117,8 +110,6 @@ impl Session {
             forward: Counters::default(),
             reverse: Counters::default(),
             version: record.version,
-            timeout_ms: record.timeout_ms,
-            initial_ms: INITIAL_MS.min(record.timeout_ms),
             ingress: record.ingress,
             forward_interface: record.forward_hop.interface,
             reverse_interface: record.reverse_hop.interface,
@@ -144,7 +135,8 @@ impl Session {
             tenant: self.tenant.clone(),
             tcp: self.tcp,
             established: self.established,
-            timeout_ms: self.timeout_ms,
+            initial_timeout_ms: self.timeouts.initial_ms,
+            timeout_ms: self.timeouts.established_ms,
             opened_unix_ms: self.opened_unix_ms,
         }
     }
@@ -225,21 +217,9 @@ impl Session {
         self.last_seen
     }
 
-    /// How long it may be idle in its present state. What opens or closes has the shorter of the
-    /// protocol's time and the operator's.
+    /// How long it may be idle in its present state.
     pub fn idle_timeout(&self) -> Duration {
-        let initial = Duration::from_millis(u64::from(self.initial_ms));
-        if !self.established {
-            return initial;
-        }
-        let established = Duration::from_millis(u64::from(self.timeout_ms));
-        match self.tcp {
-            None | Some(TcpState::Established) => established,
-            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
-            Some(
-                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
-            ) => established.min(TRANSITORY_IDLE),
-        }
+        self.timeouts.of(self.tcp, self.established)
     }
 
     /// The inside endpoint and its translation, when the session has source NAT.
@@ -319,21 +299,17 @@ impl Session {
 
     /// Takes a newer record with the same keys.
     pub(super) fn update(&mut self, record: SessionRecord, now: Instant) {
-        let (forward, reverse, initial_ms) = (self.forward, self.reverse, self.initial_ms);
+        let (forward, reverse) = (self.forward, self.reverse);
         *self = Self {
             forward,
             reverse,
-            initial_ms,
             ..Self::replicated(record, now)
         };
     }
 
     /// The session's part of the digest; zero until it has been replicated.
     pub(super) fn fingerprint(&self) -> u64 {
-        if self.epoch == Epoch::NONE {
-            return 0;
-        }
-        self.record().fingerprint()
+        self.id().fingerprint(self.rank())
     }
 
     const fn counters(&self, direction: Direction) -> &Counters {

@@ -11,14 +11,16 @@ use runtime::Clock;
 use serde::Serialize;
 use serde_json::json;
 
+use super::pair::Pair;
 use super::peer::{self, Peer};
 use super::report::{Case, median, object};
-use crate::cluster::Cluster;
 use crate::demo::stage::Stage;
+use crate::failure::Audience;
+use crate::host::Unknown;
 use crate::load::Load;
 use crate::progress::Progress;
-use crate::sandbox::{self, Place, Sandbox};
-use crate::topology::{PairWitness, Side, SiteOptions};
+use crate::sandbox::{self, Sandbox};
+use crate::topology::SiteOptions;
 
 /// Calm before each failure.
 const CALM: Duration = Duration::from_millis(500);
@@ -46,9 +48,23 @@ pub struct FailoverArgs {
     /// Print the figures as one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
+    /// Let the switches flood frames for unknown addresses to the routers: a standby of Linux's own
+    /// forwarding then forwards before it has taken over, and ours drops them as RFC 9568 demands.
+    #[arg(long)]
+    pub flooding: bool,
     /// Measure one side only; then there is no verdict.
     #[arg(long, value_enum)]
     pub only: Option<Contestant>,
+}
+
+impl FailoverArgs {
+    const fn unknown(&self) -> Unknown {
+        if self.flooding {
+            Unknown::Flood
+        } else {
+            Unknown::Block
+        }
+    }
 }
 
 /// One side of the comparison.
@@ -58,21 +74,6 @@ pub enum Contestant {
     Ours,
     /// keepalived with conntrackd.
     Peer,
-}
-
-/// A pair of routers that can fail and come back.
-pub(super) trait Pair {
-    /// The network.
-    fn network(&self) -> &PairWitness;
-    /// Waits until one router is active and the other could take over, with at least `sessions`
-    /// sessions copied; gives the active one.
-    fn wait_until_ready(&mut self, sessions: u32, progress: &Progress) -> anyhow::Result<Side>;
-    /// Takes a router away; gives the moment in nanoseconds of Unix time.
-    fn fail(&mut self, side: Side) -> anyhow::Result<u64>;
-    /// Brings it back.
-    fn bring_back(&mut self, side: Side) -> anyhow::Result<()>;
-    /// Fails when a process has ended that nobody killed.
-    fn check_running(&mut self) -> anyhow::Result<()>;
 }
 
 /// What one failure cost.
@@ -87,25 +88,13 @@ struct Cost {
 
 /// Runs the comparison; to be called before the process starts any thread.
 pub fn run(args: &FailoverArgs) -> ExitCode {
+    let audience = Audience::of(args.json);
     if args.only != Some(Contestant::Ours)
         && let Err(missing) = peer::check_installed()
     {
-        eprintln!("error: {missing}");
-        return ExitCode::from(super::MISSING);
+        return audience.told(&missing.to_string(), super::MISSING);
     }
-    let outcome = match sandbox::enter() {
-        Ok(Place::Outside(code)) => return code,
-        Ok(Place::Inside(sandbox)) => compare(args, &sandbox),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    sandbox::perform(audience, |sandbox| compare(args, sandbox))
 }
 
 fn compare(args: &FailoverArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {
@@ -119,19 +108,19 @@ fn compare(args: &FailoverArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {
             advertisement_ms: args.advertisement_interval,
             ..SiteOptions::default()
         };
-        let mut pair = Stage::build(sandbox, options, clock, &progress)?;
+        let mut pair = Stage::build_with(args.unknown(), sandbox, options, clock, &progress)?;
         *ours = measure(&mut pair, args, clock, &progress).context("Tandem")?;
     }
     if args.only != Some(Contestant::Ours) {
         progress.step(peer::NAME);
-        let mut pair = Peer::build(sandbox, args.advertisement_interval, clock)?;
+        let mut pair = Peer::build(args.unknown(), sandbox, args.advertisement_interval, clock)?;
         *peer = measure(&mut pair, args, clock, &progress).context(peer::NAME)?;
     }
     progress.end();
     println!("\n{}", table(&costs));
     let case = verdict(args, &costs);
-    if args.only.is_none() {
-        let word = if case.pass { "passed" } else { "MISSED" };
+    if let Some(pass) = case.pass {
+        let word = if pass { "passed" } else { "MISSED" };
         println!("{}: {} {word}", case.name, case.bar);
     }
     if args.json {
@@ -144,7 +133,7 @@ fn compare(args: &FailoverArgs, sandbox: &Sandbox) -> anyhow::Result<bool> {
             object("failover", "ms", std::slice::from_ref(&case), &ceiling)
         );
     }
-    Ok(case.pass)
+    Ok(case.pass.unwrap_or(true))
 }
 
 /// Puts `rounds` failures to a pair, each to the router that is active then.
@@ -195,19 +184,23 @@ fn verdict(args: &FailoverArgs, costs: &[Vec<Cost>; 2]) -> Case {
     let [our_rounds, peer_rounds] = costs;
     Case {
         name: format!("node failure, {} ms adverts", args.advertisement_interval),
-        ours: ours.unwrap_or(0.0),
+        ours,
         peer,
         peer_name: peer::NAME.to_owned(),
         ratio,
-        bar: "ours <= peer".to_owned(),
-        pass: args.only.is_some() || ratio.is_some_and(|ratio| ratio <= 1.0),
+        bar: "ours <= peer, and none of our TCP connections dies".to_owned(),
+        pass: ratio.map(|ratio| ratio <= 1.0 && all_survived(our_rounds)),
         details: json!({
             "statistic": "median outage",
-            "switch": "keeps unknown unicast from routers",
+            "switch": if args.flooding { "floods unknown unicast to routers" } else { "keeps unknown unicast from routers" },
             "ours": our_rounds,
             "peer": peer_rounds,
         }),
     }
+}
+
+fn all_survived(costs: &[Cost]) -> bool {
+    costs.iter().all(|cost| cost.tcp_after >= cost.tcp_before)
 }
 
 fn outages(costs: &[Cost]) -> Vec<f64> {
@@ -256,31 +249,4 @@ fn table(costs: &[Vec<Cost>; 2]) -> Table {
         ]);
     }
     table
-}
-
-/// Tandem as a contestant.
-impl Pair for Stage {
-    fn network(&self) -> &PairWitness {
-        Cluster::network(&self.cluster)
-    }
-
-    fn wait_until_ready(&mut self, sessions: u32, progress: &Progress) -> anyhow::Result<Side> {
-        let active = Stage::wait_until_ready(self, progress)?;
-        if sessions > 0 {
-            self.wait_for_copies(active, sessions.into(), progress)?;
-        }
-        Ok(active)
-    }
-
-    fn fail(&mut self, side: Side) -> anyhow::Result<u64> {
-        Ok(self.cluster.fail(side)?)
-    }
-
-    fn bring_back(&mut self, side: Side) -> anyhow::Result<()> {
-        Ok(self.cluster.revive(side)?)
-    }
-
-    fn check_running(&mut self) -> anyhow::Result<()> {
-        Ok(self.cluster.check_running()?)
-    }
 }

@@ -5,10 +5,12 @@
 
 pub mod failover;
 pub mod forwarding;
+mod pair;
 mod peer;
 pub mod raft;
 pub mod replication;
 mod report;
+pub mod sim;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ pub use failover::FailoverArgs;
 pub use forwarding::ForwardingArgs;
 pub use raft::RaftArgs;
 pub use replication::{MemberArgs, ReplicationArgs};
+pub use sim::SimArgs;
 
 /// Exit code when a peer's package is not installed.
 const MISSING: u8 = 2;
@@ -31,6 +34,8 @@ pub enum LabCommand {
     /// One member of a measured cluster; started by the measurement itself.
     #[command(hide = true)]
     Member(MemberArgs),
+    /// Run whole clusters on a virtual network, clock and disk, and break everything that can break.
+    Sim(SimArgs),
 }
 
 /// What can be measured.
@@ -54,5 +59,6 @@ pub fn run(command: &LabCommand) -> ExitCode {
         LabCommand::Bench(BenchCommand::Raft(args)) => raft::run(args),
         LabCommand::Bench(BenchCommand::Replication(args)) => replication::run(args),
         LabCommand::Member(args) => replication::run_member(args),
+        LabCommand::Sim(args) => sim::run(args),
     }
 }

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 pub(super) struct Case {
     #[serde(rename = "case")]
     pub(super) name: String,
-    pub(super) ours: f64,
+    /// `None` when only the peer was measured.
+    pub(super) ours: Option<f64>,
     pub(super) peer: Option<f64>,
     pub(super) peer_name: String,
     /// Ours divided by the peer's.
     pub(super) ratio: Option<f64>,
     pub(super) bar: String,
-    pub(super) pass: bool,
+    /// `None` when one side was not measured, and so nothing was compared.
+    pub(super) pass: Option<bool>,
     /// Figures beside the compared ones.
     pub(super) details: Value,
 }
@@ -23,7 +25,7 @@ pub(super) struct Case {
 pub(super) fn object(bench: &str, unit: &str, cases: &[Case], ceiling: &Value) -> Value {
     json!({
         "bench": bench, "unit": unit, "cases": cases, "machine": machine(), "ceiling": ceiling,
-        "pass": cases.iter().all(|case| case.pass),
+        "pass": cases.iter().map(|case| case.pass).collect::<Option<Vec<_>>>().map(|all| all.iter().all(|pass| *pass)),
     })
 }
 

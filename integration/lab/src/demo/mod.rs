@@ -17,9 +17,10 @@ use anyhow::Context as _;
 use clap::Args;
 use runtime::Clock;
 
+use crate::failure::Audience;
 use crate::load::Load;
 use crate::progress::Progress;
-use crate::sandbox::{self, Place, Sandbox};
+use crate::sandbox::{self, Sandbox};
 use crate::topology::SiteOptions;
 use report::DemoReport;
 use stage::Stage;
@@ -55,19 +56,9 @@ pub struct DemoArgs {
 
 /// Runs the demonstration; to be called before the process starts any thread.
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let outcome = match sandbox::enter() {
-        Ok(Place::Outside(code)) => return code,
-        Ok(Place::Inside(sandbox)) => perform(args, &sandbox),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(report) if report.is_clean() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    sandbox::perform(Audience::of(args.json.is_some()), |sandbox| {
+        Ok(perform(args, sandbox)?.is_clean())
+    })
 }
 
 fn perform(args: &DemoArgs, sandbox: &Sandbox) -> anyhow::Result<DemoReport> {
@@ -86,7 +77,8 @@ fn perform(args: &DemoArgs, sandbox: &Sandbox) -> anyhow::Result<DemoReport> {
         let round = round::play(&mut stage, &traffic, number, &progress)?;
         progress.note(&round.film());
         rounds.push(round);
-        if number < args.rounds {
+        // Who stays to look around finds a whole pair.
+        if number < args.rounds || args.keep {
             round::bring_back(&mut stage, &mut rounds, &progress)?;
         }
     }

@@ -60,6 +60,12 @@ impl DemoReport {
                 tcp.corrupt, self.ended.udp_corrupt
             ));
         }
+        if self.ended.udp_duplicates > 0 {
+            failures.push(format!(
+                "{} UDP datagrams arrived twice: two nodes forwarded at once",
+                self.ended.udp_duplicates
+            ));
+        }
         for round in &self.rounds {
             let names = ["the UDP session", "the IPv4 ping", "the IPv6 ping"];
             for (name, answered) in names.into_iter().zip(round.answered) {
@@ -121,7 +127,7 @@ impl DemoReport {
             "tcp": { "opened": tcp.opened, "alive": tcp.alive, "corrupt": tcp.corrupt,
                      "exchanged": tcp.exchanged },
             "udp": { "sent": udp.sent, "lost": udp.lost, "longest_gap_ms": udp.longest_gap_ms,
-                     "corrupt": self.ended.udp_corrupt },
+                     "corrupt": self.ended.udp_corrupt, "duplicates": self.ended.udp_duplicates },
             "sessions": { "before": first.map_or(0, |round| round.sessions.active_before),
                           "after": self.rounds.last().map_or(0, |round| round.sessions.after) },
             "phases_ms": first.map(|round| round.phases_ms),

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use runtime::Clock;
 
 use crate::cluster::{Cluster, Member};
+use crate::host::Unknown;
 use crate::observe::HaView;
 use crate::progress::Progress;
 use crate::sandbox::Sandbox;
@@ -32,8 +33,19 @@ impl Stage {
         clock: Clock,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
+        Self::build_with(Unknown::Block, sandbox, options, clock, progress)
+    }
+
+    /// The same on switches that treat frames for unknown addresses like this.
+    pub(crate) fn build_with(
+        unknown: Unknown,
+        sandbox: &Sandbox,
+        options: SiteOptions,
+        clock: Clock,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
         progress.step("building the lab: client, server, three switches, two nodes, a witness");
-        let network = PairWitness::build()?;
+        let network = PairWitness::build_with(unknown)?;
         let files = |member: Member, home: &std::path::Path| files::files(member, home, options);
         let mut cluster = Cluster::prepare(network, sandbox.program(), sandbox.directory(), files)?;
         progress.step("starting the witness and both nodes");

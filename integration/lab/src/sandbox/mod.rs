@@ -10,6 +10,7 @@
 //! is nothing to clean up even after SIGKILL.
 
 mod error;
+mod logs;
 mod scratch;
 mod supervise;
 
@@ -22,10 +23,14 @@ use nix::mount::MsFlags;
 use nix::sched::CloneFlags;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::failure::Audience;
 use crate::sys;
 pub use error::EnterError;
 use scratch::Scratch;
 use supervise::supervise;
+
+/// Exit status of work that could not be done.
+const FAILED: u8 = 1;
 
 const STAGE: &str = "TANDEM_LAB_STAGE";
 const DIRECTORY: &str = "TANDEM_LAB_DIRECTORY";
@@ -82,6 +87,32 @@ impl Sandbox {
             Users::Own => " -U --preserve-credentials",
         };
         format!("nsenter -t {outer}{users} --net=/proc/{outer}/root{file}")
+    }
+}
+
+/// Does `work` inside a sandbox of its own. Exit code 0 when it says that all is well, 1 when it does
+/// not or fails; then the logs of its processes are kept, and a person is told where.
+///
+/// To be called before the process has a second thread; see [`enter`].
+pub(crate) fn perform(
+    audience: Audience,
+    work: impl FnOnce(&Sandbox) -> anyhow::Result<bool>,
+) -> ExitCode {
+    let outcome = match enter() {
+        Ok(Place::Outside(code)) => return code,
+        Ok(Place::Inside(sandbox)) => {
+            let outcome = work(&sandbox);
+            if !matches!(outcome, Ok(true)) {
+                sandbox.point_to_logs();
+            }
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => audience.told(&format!("{error:#}"), FAILED),
     }
 }
 

@@ -128,11 +128,18 @@ pub struct PairWitness {
     a: NodeHost,
     b: NodeHost,
     direct: Option<Wire>,
+    /// What the switch does with frames for unknown addresses at the routers' ports.
+    unknown: Unknown,
 }
 
 impl PairWitness {
     /// Builds it: all links up, no process running.
     pub fn build() -> Result<Self, HostError> {
+        Self::build_with(Unknown::Block)
+    }
+
+    /// The same with switches that treat frames for unknown addresses on the routers' ports like this.
+    pub fn build_with(unknown: Unknown) -> Result<Self, HostError> {
         let switch = Switch::new("switch")?;
         for bridge in ["lan", "wan", "ha"] {
             switch.bridge(bridge)?;
@@ -154,8 +161,8 @@ impl PairWitness {
         let witness = Host::new("witness")?;
         switch.connect(&witness, Plug::new("ha", "ha0"))?;
         witness.apply(&[Change::Address("ha0", net(WITNESS, 24))])?;
-        let a = node_host(&switch, Side::A)?;
-        let b = node_host(&switch, Side::B)?;
+        let a = node_host(&switch, Side::A, unknown)?;
+        let b = node_host(&switch, Side::B, unknown)?;
         let direct = Wire::between(&a.host, &b.host, "ha1")?;
         for (side, node) in [(Side::A, &a), (Side::B, &b)] {
             node.host
@@ -169,6 +176,7 @@ impl PairWitness {
             a,
             b,
             direct: Some(direct),
+            unknown,
         })
     }
 
@@ -225,7 +233,7 @@ impl PairWitness {
         if direct.is_some() {
             old.apply(&[Change::Delete("ha1")])?;
         }
-        let fresh = node_host(&self.switch, side)?;
+        let fresh = node_host(&self.switch, side, self.unknown)?;
         match side {
             Side::A => self.a = fresh,
             Side::B => self.b = fresh,
@@ -244,7 +252,7 @@ impl PairWitness {
     }
 }
 
-fn node_host(switch: &Switch, side: Side) -> Result<NodeHost, HostError> {
+fn node_host(switch: &Switch, side: Side, unknown: Unknown) -> Result<NodeHost, HostError> {
     let host = Host::new(side.name())?;
     // Before the devices exist: they never get a link-local address.
     host.set("ipv6.conf.default.disable_ipv6", "1")?;
@@ -263,8 +271,8 @@ fn node_host(switch: &Switch, side: Side) -> Result<NodeHost, HostError> {
     // After an active router's port has gone, a flooding switch would hand its frames to the
     // standby. A kernel router forwards them although it is none (against RFC 9568 §6.4.2), and the
     // outage that is to be measured would be hidden by accident.
-    let lan = connect(1, "lan", "lan0", Unknown::Block)?;
-    let wan = connect(2, "wan", "wan0", Unknown::Block)?;
+    let lan = connect(1, "lan", "lan0", unknown)?;
+    let wan = connect(2, "wan", "wan0", unknown)?;
     let ha = connect(3, "ha", "ha0", Unknown::Flood)?;
     host.apply(&[Change::Address("ha0", net(side.ha0(), 24))])?;
     Ok(NodeHost { host, lan, wan, ha })

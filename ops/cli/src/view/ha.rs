@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use proto::ops::{Failover, HaLink, HaPeer, HaReply, Leaders};
+use proto::ops::{FailedCheck, Failover, HaLink, HaPeer, HaReply, Leaders};
 
 use crate::args::Rows;
 use crate::render::{Table, UNKNOWN, elapsed_ns, moment, or_unknown, span};
@@ -10,9 +10,10 @@ use crate::view::{Look, View};
 
 impl View for HaReply {
     fn body(&self, look: Look) -> String {
-        let mut text = nodes(self);
+        let mut text = verdict(self);
+        text.push_str(&nodes(self));
         if !self.reasons.is_empty() {
-            text.push_str("\nNot ready because\n");
+            text.push_str("\nThis node is not ready because\n");
             for (number, reason) in (1..).zip(&self.reasons) {
                 let _infallible = writeln!(text, " {number}. {reason}");
             }
@@ -29,6 +30,22 @@ impl View for HaReply {
         }
         text
     }
+}
+
+/// The word first: who reads no further has read the most important.
+fn verdict(reply: &HaReply) -> String {
+    let mut text = format!("The pair is {}\n", reply.verdict);
+    for (number, check) in (1..).zip(&reply.checks) {
+        let FailedCheck {
+            name,
+            found,
+            next_step,
+            ..
+        } = check;
+        let _infallible = writeln!(text, " {number}. {name}: {found}\n    next: {next_step}");
+    }
+    text.push('\n');
+    text
 }
 
 fn nodes(reply: &HaReply) -> String {

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::file::{File, Given, Table};
-use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part};
+use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part, policy};
 use crate::problem::Problem;
 use crate::schema::Fault;
+use crate::text::{excerpt, without_mark};
 
 /// Longest path of a Unix socket: `sun_path` without its closing zero.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// Reads a file's text. Relative paths stay so: [`Bootstrap::rooted_in`] completes them.
 pub fn read(text: &str) -> Result<Bootstrap, Vec<Problem>> {
+    let text = without_mark(text);
     let mut file = File::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -43,6 +45,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     let configuration = part::path(&mut root, file, "configuration");
     let api_socket = part::path(&mut root, file, "api-socket");
     let port: Option<PortChoice> = part::choice(&mut root, file, "port");
+    let replication_queue = part::replication_queue(&mut root, file);
     let security = part::security(&mut root, file);
     let tables = root.tables(file, "member");
     let members: Vec<_> = tables
@@ -54,6 +57,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         .into_iter()
         .filter_map(|table| part::ha_link(table, file))
         .collect();
+    let without_quorum = policy::without_quorum(&mut root, &members, &links, file);
     check_members(&root, &members, file);
     check_links(&links, file);
     let local = node.and_then(|node| local_member(&node, &members, file));
@@ -70,8 +74,10 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         configuration: configuration.map(|path| path.value),
         members: ordered(members),
         ha_links: links.into_iter().map(|link| link.value).collect(),
+        without_quorum,
         security: security?,
         port: port.unwrap_or_default(),
+        replication_queue,
     })
 }
 
@@ -173,7 +179,7 @@ fn local_member(
             .collect();
         let fault = Fault::new(
             "no member has this name",
-            format!("write one of {}", names.join(", ")),
+            format!("write one of {}", excerpt(&names.join(", "))),
         );
         file.object(node, fault);
     }
@@ -198,8 +204,10 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
     for (key, useful) in [
         ("ha-link", paired),
         ("heartbeat-key-file", paired),
+        ("ha", paired),
         ("configuration", is_node),
         ("port", is_node),
+        ("replication-queue", is_node),
     ] {
         if root.has(key) && !useful {
             let fault = Fault::new(

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::problem::{Position, Problem, Severity};
 use crate::schema::Fault;
-use crate::text::nearest;
+use crate::text::{excerpt, nearest};
 
 /// The document's text and what was found wrong with it.
 pub(super) struct File<'a> {
@@ -70,7 +70,7 @@ impl<'a> File<'a> {
             severity: Severity::Error,
             at,
             path: path.to_owned(),
-            value,
+            value: value.map(|value| excerpt(&value).into_owned()),
             reason: fault.reason,
             next_step: fault.next_step,
         });
@@ -128,9 +128,9 @@ impl<'a> Table<'a> {
 
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
-            key.to_owned()
+            excerpt(key).into_owned()
         } else {
-            format!("{}.{key}", self.path)
+            format!("{}.{}", self.path, excerpt(key))
         }
     }
 
@@ -193,6 +193,26 @@ impl<'a> Table<'a> {
         let Ok(value) = u8::from_str_radix(digits, integer.radix()) else {
             let fault = Fault::new("it is outside 1–255", "write a number from 1 to 255");
             file.report(Some(at), &path, Some(digits.to_owned()), fault);
+            return None;
+        };
+        Some(Given { value, path, at })
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&mut self, file: &mut File<'_>, key: &'static str) -> Option<Given<i64>> {
+        let value = self.value(key)?;
+        let path = self.path_of(key);
+        let at = file.position(value.span().start);
+        let integer = value.get_ref().as_integer();
+        let value =
+            integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let Some(value) = value else {
+            file.report(
+                Some(at),
+                &path,
+                None,
+                Fault::new("it is not a whole number", "write digits without quotes"),
+            );
             return None;
         };
         Some(Given { value, path, at })

@@ -166,6 +166,21 @@ pub(super) fn check_link_count(links: &[Given<HaLink>], file: &mut File<'_>) {
     }
 }
 
+/// How many session changes may wait. Fewer than a hundred are one burst of packets, and ten million
+/// are some gigabytes.
+pub(super) fn replication_queue(root: &mut Table<'_>, file: &mut File<'_>) -> Option<u32> {
+    let given = root.integer(file, "replication-queue")?;
+    if !(100..=10_000_000).contains(&given.value) {
+        let fault = Fault::new(
+            "it is outside 100–10000000",
+            "write a number from 100 to 10000000, or take it away for 200000",
+        );
+        file.object(&given, fault);
+        return None;
+    }
+    u32::try_from(given.value).ok()
+}
+
 /// Either TLS or nothing at all, and that in so many words.
 pub(super) fn security(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Security> {
     let lab = root.flag(file, "insecure-lab").filter(|lab| lab.value);

@@ -1,7 +1,13 @@
 //! Lines of words, each with its place.
 
 use crate::candidate::Word;
+use crate::findings::Findings;
 use crate::problem::{Position, Problem, Severity};
+use crate::text::excerpt;
+
+/// Longest word, in characters; no value of the schema is half as long. Names stand in the paths of
+/// everything below them and in what is said about it, so one long word would be repeated at will.
+const LONGEST_WORD: usize = 255;
 
 /// One line that says something.
 #[derive(Clone, Debug)]
@@ -12,7 +18,7 @@ pub(super) struct Line {
 }
 
 /// Every line that says something. A line with a broken word is reported and left out.
-pub(super) fn lines(text: &str, problems: &mut Vec<Problem>) -> Vec<Line> {
+pub(super) fn lines(text: &str, findings: &mut Findings) -> Vec<Line> {
     let mut lines = Vec::new();
     for (number, text) in (1..).zip(text.lines()) {
         match words(text, number) {
@@ -23,7 +29,7 @@ pub(super) fn lines(text: &str, problems: &mut Vec<Problem>) -> Vec<Line> {
                     lines.push(Line { words, indent });
                 }
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => findings.error(problem),
         }
     }
     lines
@@ -51,6 +57,9 @@ fn words(text: &str, line: u32) -> Result<Vec<Word>, Problem> {
             while let Some((_, c)) = rest.next_if(|(_, c)| !c.is_whitespace()) {
                 word.push(c);
             }
+        }
+        if word.chars().nth(LONGEST_WORD).is_some() {
+            return Err(too_long(at, &word));
         }
         let at = Some(at);
         words.push(Word { text: word, at });
@@ -84,6 +93,17 @@ fn quoted(rest: &mut impl Iterator<Item = (u32, char)>, word: &mut String) -> Re
             }
             c => word.push(c),
         }
+    }
+}
+
+fn too_long(at: Position, word: &str) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        at: Some(at),
+        path: "word".to_owned(),
+        value: Some(excerpt(word).into_owned()),
+        reason: format!("a word has {LONGEST_WORD} characters at most"),
+        next_step: "shorten it; is a quote or a line break missing?".to_owned(),
     }
 }
 

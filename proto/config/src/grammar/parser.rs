@@ -1,37 +1,40 @@
 //! Text to candidate. Every error is reported, not only the first: after a line that makes no
 //! sense, what is indented below it is skipped, and reading goes on.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::lexer::{self, Line};
 use crate::candidate::{Block, Candidate, Put, Word, path_of};
+use crate::findings::Findings;
 use crate::problem::{Position, Problem, Severity};
 use crate::schema::{Branch, CONFIG, Item, Leaf, walk};
-use crate::text::nearest;
+use crate::text::{excerpt, nearest, without_mark};
 
 /// Reads a configuration. Values are kept as typed; [`Candidate::validate`] checks them.
 pub fn parse(text: &str) -> Result<Candidate, Vec<Problem>> {
     match read(text) {
-        (candidate, problems) if problems.is_empty() => Ok(candidate),
-        (_, problems) => Err(problems),
+        (candidate, findings) if !findings.has_error() => Ok(candidate),
+        (_, findings) => Err(findings.finish().into_listed()),
     }
 }
 
-/// What of the text makes sense, and everything in it that does not, in the order of the file.
-pub(crate) fn read(text: &str) -> (Candidate, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let lines = lexer::lines(text, &mut problems);
+/// What of the text makes sense, and everything in it that does not.
+pub(crate) fn read(text: &str) -> (Candidate, Findings) {
+    let mut findings = Findings::default();
+    let lines = lexer::lines(without_mark(text), &mut findings);
     let mut parser = Parser {
         rest: lines.into_iter().peekable(),
-        problems,
+        findings,
     };
     let mut candidate = Candidate::default();
     parser.top(&mut candidate.config);
-    parser.problems.sort_by_key(|problem| problem.at);
-    (candidate, parser.problems)
+    (candidate, parser.findings)
 }
 
 struct Parser {
     rest: core::iter::Peekable<std::vec::IntoIter<Line>>,
-    problems: Vec<Problem>,
+    findings: Findings,
 }
 
 /// A block that is open: where it was opened, and by how deep a line.
@@ -86,7 +89,7 @@ impl Parser {
             }
             self.line(block, &line, first, &line.words);
         }
-        self.problems.push(Problem {
+        self.findings.error(Problem {
             severity: Severity::Error,
             at: opened.at,
             path: display(&block.path),
@@ -118,7 +121,7 @@ impl Parser {
                         self.missing_keys(block, branch, word, rest.len());
                         return self.skip_below(line);
                     };
-                    block = block.enter(branch, keys.to_vec(), word.at);
+                    block = block.enter(branch, keys, word.at);
                     words = rest;
                     last = word;
                 }
@@ -141,8 +144,12 @@ impl Parser {
         self.report(
             value,
             &join(&block.path, &word.text),
-            format!("it is not {}, the {} of this block", own.text, word.text),
-            format!("type {}, or leave the line out", own.text),
+            format!(
+                "it is not {}, the {} of this block",
+                excerpt(&own.text),
+                word.text
+            ),
+            format!("type {}, or leave the line out", excerpt(&own.text)),
         );
     }
 
@@ -155,7 +162,10 @@ impl Parser {
             self.report(
                 value,
                 &join(&block.path, leaf.name),
-                format!("it is already {}{place}, and takes one value", first.text),
+                format!(
+                    "it is already {}{place}, and takes one value",
+                    excerpt(&first.text)
+                ),
                 "keep one of the two lines".to_owned(),
             );
         }
@@ -166,7 +176,7 @@ impl Parser {
         match rest {
             [value] => Some(value),
             [] => {
-                self.problems.push(Problem {
+                self.findings.error(Problem {
                     severity: Severity::Error,
                     at: word.at,
                     path: display(&join(path, &word.text)),
@@ -191,7 +201,7 @@ impl Parser {
     fn missing_keys(&mut self, block: &Block, branch: &'static Branch, word: &Word, typed: usize) {
         let keys: Vec<_> = branch.keys.iter().map(|key| key.name).collect();
         let missing = keys.get(typed..).unwrap_or_default().join(" and ");
-        self.problems.push(Problem {
+        self.findings.error(Problem {
             severity: Severity::Error,
             at: word.at,
             path: display(&path_of(&block.path, branch, &[])),
@@ -202,21 +212,14 @@ impl Parser {
     }
 
     fn unknown(&mut self, block: &Block, word: &Word) {
-        let near = nearest(&word.text, block.branch.words());
-        let next_step = match (near, home_of(&word.text)) {
-            (Some(near), _) => format!("did you mean {near}?"),
-            (None, Some(home)) => format!("it belongs in {home}; is an exit missing or too many?"),
-            (None, None) => match block.branch.words().collect::<Vec<_>>().as_slice() {
-                [] => "nothing can stand here".to_owned(),
-                words => format!("known here: {}", words.join(", ")),
-            },
-        };
-        self.report(
-            word,
-            &block.path,
-            "there is no such word here".to_owned(),
-            next_step,
-        );
+        self.findings.error_with(|| Problem {
+            severity: Severity::Error,
+            at: word.at,
+            path: display(&block.path),
+            value: Some(excerpt(&word.text).into_owned()),
+            reason: "there is no such word here".to_owned(),
+            next_step: instead_of(word, block),
+        });
     }
 
     /// Passes over what is indented deeper than a line that made no sense, and over its exit: one
@@ -235,14 +238,28 @@ impl Parser {
     }
 
     fn report(&mut self, word: &Word, path: &str, reason: String, next_step: String) {
-        self.problems.push(Problem {
+        self.findings.error(Problem {
             severity: Severity::Error,
             at: word.at,
             path: display(path),
-            value: Some(word.text.clone()),
+            value: Some(excerpt(&word.text).into_owned()),
             reason,
             next_step,
         });
+    }
+}
+
+/// What to type instead of a word that is not known in `block`.
+fn instead_of(word: &Word, block: &Block) -> String {
+    if let Some(near) = nearest(&word.text, block.branch.words()) {
+        return format!("did you mean {near}?");
+    }
+    if let Some(home) = home_of(&word.text) {
+        return format!("it belongs in {home}; is an exit missing or too many?");
+    }
+    match block.branch.words().collect::<Vec<_>>().as_slice() {
+        [] => "nothing can stand here".to_owned(),
+        words => format!("known here: {}", words.join(", ")),
     }
 }
 
@@ -264,11 +281,23 @@ fn display(path: &str) -> String {
 }
 
 /// The only branch that knows `word`, when there is just one.
-fn home_of(word: &str) -> Option<String> {
-    let mut homes = walk().filter_map(|place| match place.item {
-        Item::Branch(branch) => branch.item(word).map(|_| place.path),
-        Item::Leaf(_) => None,
-    });
-    let home = homes.next()?;
-    homes.next().is_none().then_some(home)
+fn home_of(word: &str) -> Option<&'static str> {
+    HOMES.get(word)?.as_deref()
 }
+
+/// Where each word of the schema is at home; `None` when in several branches.
+static HOMES: LazyLock<HashMap<&str, Option<String>>> = LazyLock::new(|| {
+    let mut homes = HashMap::new();
+    for place in walk() {
+        let Item::Branch(branch) = place.item else {
+            continue;
+        };
+        for item in branch.items {
+            homes
+                .entry(item.name())
+                .and_modify(|home| *home = None)
+                .or_insert_with(|| Some(place.path.clone()));
+        }
+    }
+    homes
+});

@@ -1,13 +1,14 @@
 //! Addresses: each usable in its subnet, each used once, and subnets that do not overlap.
 
-use std::collections::BTreeMap;
+use core::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Findings;
 use super::view::{Address, Interface, Node, Router};
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::Leaf;
 use crate::schema::interface::{GATEWAY, IP_ADDRESS, PREFIX_LENGTH, UTILITY_IP_ADDRESS};
 
@@ -128,16 +129,15 @@ fn check_advertisement_sources(interface: &Interface<'_>, findings: &mut Finding
     if !interface.shared {
         return;
     }
-    let mut reported = Vec::new();
+    let typed = |address: &&Address<'_>| address.block.words(&UTILITY_IP_ADDRESS).next().is_some();
+    let with_source = interface.addresses.iter().filter(typed);
+    let mut done: BTreeSet<IpNet> = with_source.filter_map(|address| address.subnet).collect();
     for address in &interface.addresses {
         let Some(subnet) = address.subnet.filter(|subnet| subnet.addr().is_ipv4()) else {
             continue;
         };
-        let in_subnet = |other: &&Address<'_>| other.subnet == Some(subnet);
-        let typed = |other: &Address<'_>| other.block.words(&UTILITY_IP_ADDRESS).next().is_some();
-        let has_source = interface.addresses.iter().filter(in_subnet).any(typed);
-        if !has_source && !reported.contains(&subnet) {
-            reported.push(subnet);
+        // Once for each subnet, at its first address.
+        if done.insert(subnet) {
             findings.error(address.block.blame(
                 &UTILITY_IP_ADDRESS,
                 format!("vrrp needs an address of this node in {subnet} to send from"),
@@ -149,32 +149,50 @@ fn check_advertisement_sources(interface: &Interface<'_>, findings: &mut Finding
 
 /// One subnet of a node is on one interface, and no subnet is inside another.
 fn check_overlaps(node: &Node<'_>, findings: &mut Findings) {
-    let subnets: Vec<(&Interface<'_>, &Address<'_>, IpNet)> = node
-        .interfaces()
-        .flat_map(|interface| {
-            interface
-                .addresses
-                .iter()
-                .map(move |address| (interface, address))
-        })
-        .filter_map(|(interface, address)| Some((interface, address, address.subnet?)))
-        .collect();
-    for (index, (interface, address, subnet)) in subnets.iter().enumerate() {
-        let overlap = subnets.iter().take(index).find(|(other, _, earlier)| {
-            let together = earlier.contains(subnet) || subnet.contains(earlier);
-            let siblings = core::ptr::eq(other.block, interface.block) && earlier == subnet;
-            together && !siblings
-        });
-        if let Some((other, _, earlier)) = overlap {
-            findings.error(address.block.complain(
-                format!(
-                    "{subnet} overlaps {earlier} of network-interface {}",
-                    other.name
-                ),
-                "give each network-interface subnets of its own",
-            ));
+    let mut earlier: BTreeMap<IpNet, &Interface<'_>> = BTreeMap::new();
+    for interface in node.interfaces() {
+        for address in &interface.addresses {
+            let Some(subnet) = address.subnet else {
+                continue;
+            };
+            if let Some((other, holder)) = overlapping(&earlier, subnet, interface) {
+                findings.error(address.block.complain(
+                    format!(
+                        "{subnet} overlaps {other} of network-interface {}",
+                        holder.name
+                    ),
+                    "give each network-interface subnets of its own",
+                ));
+            }
+            earlier.entry(subnet).or_insert(interface);
         }
     }
+}
+
+/// A subnet that lies around `subnet` or inside it. The same one on the same interface is none: it has
+/// several addresses there.
+fn overlapping<'a, 'b>(
+    earlier: &BTreeMap<IpNet, &'b Interface<'a>>,
+    subnet: IpNet,
+    interface: &Interface<'_>,
+) -> Option<(IpNet, &'b Interface<'a>)> {
+    let same = earlier
+        .get_key_value(&subnet)
+        .filter(|(_, holder)| !core::ptr::eq(holder.block, interface.block));
+    let around = || {
+        let wider = core::iter::successors(subnet.supernet(), IpNet::supernet);
+        wider
+            .filter_map(|wider| earlier.get_key_value(&wider))
+            .last()
+    };
+    // Subnets are ordered by their first address, and of one address the wider comes first: what lies
+    // inside this one follows it.
+    let inside = || {
+        let mut after = earlier.range((Bound::Excluded(subnet), Bound::Unbounded));
+        after.next().filter(|(other, _)| subnet.contains(*other))
+    };
+    let found = same.or_else(around).or_else(inside);
+    found.map(|(other, holder)| (*other, *holder))
 }
 
 /// An address is one node's, or the virtual address of both halves of a shared interface.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use types::MacAddr;
 
-use super::Findings;
 use super::view::{Device, Interface, Node, Router};
+use crate::findings::Findings;
 use crate::schema::authority::NAME;
 use crate::schema::interface::{GLOBAL_ID, INTERFACE_NAME, SHARED_PHYS_ADDRESS, VLAN, VRID};
 

@@ -1,8 +1,8 @@
 //! Redundancy-groups: whole, not half, and of one mind.
 
-use super::Findings;
 use super::view::{Device, Router};
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::Leaf;
 use crate::schema::interface::{PREEMPT, PRIORITY};
 use crate::schema::router::{MEMBER, MEMBER_DEVICE, MEMBER_NODE, REDUNDANCY_GROUP};

@@ -1,7 +1,7 @@
 //! Nodes: how many there are, and that both process sessions alike.
 
-use super::Findings;
 use super::view::{Node, Router};
+use crate::findings::Findings;
 use crate::keyword::ProcessorMode;
 use crate::schema::node::{SESSION_PROCESSOR_COUNT, SESSION_PROCESSOR_MODE, SESSION_SETUP_SCALING};
 use crate::value::same;

@@ -1,8 +1,10 @@
 //! Both halves of a shared interface: typed alike, except for what stays on its node.
 
-use super::Findings;
+use std::collections::BTreeMap;
+
 use super::view::{Device, Router};
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::interface::{
     ADVERTISEMENT_INTERVAL, NETWORK_INTERFACE, PREEMPT, SHARED_PHYS_ADDRESS, UTILITY_IP_ADDRESS,
     VRID,
@@ -90,11 +92,23 @@ fn compare_blocks(ours: &Block, theirs: &Block, findings: &mut Findings) {
 }
 
 /// Entries belong together by their keys; what only one half has is missing in the other.
-fn compare_lists(holder: &Block, ours: Vec<&Block>, theirs: &[&Block], findings: &mut Findings) {
-    let is_same = |a: &Block, b: &Block| canonical_keys(a) == canonical_keys(b);
+fn compare_lists<'a>(
+    holder: &Block,
+    ours: Vec<&'a Block>,
+    theirs: &[&'a Block],
+    findings: &mut Findings,
+) {
+    let by_keys = |blocks: &[&'a Block]| -> BTreeMap<Vec<String>, &'a Block> {
+        // Backwards, so that of two with the same keys the first one counts.
+        let blocks = blocks.iter().rev();
+        blocks
+            .map(|block| (canonical_keys(block), *block))
+            .collect()
+    };
+    let (of_ours, of_theirs) = (by_keys(&ours), by_keys(theirs));
     for extra in theirs
         .iter()
-        .filter(|other| !ours.iter().any(|block| is_same(block, other)))
+        .filter(|other| !of_ours.contains_key(&canonical_keys(other)))
     {
         findings.error(extra.complain(
             "the other half does not have it",
@@ -102,7 +116,7 @@ fn compare_lists(holder: &Block, ours: Vec<&Block>, theirs: &[&Block], findings:
         ));
     }
     for block in ours {
-        match theirs.iter().find(|other| is_same(block, other)) {
+        match of_theirs.get(&canonical_keys(block)) {
             Some(other) => compare_blocks(block, other, findings),
             None => findings.error(holder.complain(
                 format!("it lacks what the other half has ({})", block.path),

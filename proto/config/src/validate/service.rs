@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::Findings;
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::authority::{
     ACCESS_POLICY, END_PORT, PERMISSION, PORT_RANGE, PROTOCOL, SCOPE, SERVICE, SERVICE_ADDRESS,
     SERVICE_ENABLED, SERVICE_POLICY, SERVICE_POLICY_REF, SESSION_TYPE, SOURCE, START_PORT, TENANT,
@@ -21,16 +21,19 @@ pub(super) fn check(authority: &Block, findings: &mut Findings) {
         check_access(service, &tenants, findings);
         let policy = service.words(&SERVICE_POLICY_REF).next();
         if policy.is_some_and(|policy| !policies.contains(policy.text.as_str())) {
-            let known = policies.iter().copied();
-            findings.error(service.unknown(&SERVICE_POLICY_REF, "service-policy", known));
+            findings.error_with(|| {
+                let known = policies.iter().copied();
+                service.unknown(&SERVICE_POLICY_REF, "service-policy", known)
+            });
         }
     }
+    let named: BTreeSet<&str> = authority
+        .blocks(&SERVICE)
+        .flat_map(|service| service.words(&SERVICE_POLICY_REF))
+        .map(|name| name.text.as_str())
+        .collect();
     for policy in authority.blocks(&SERVICE_POLICY) {
-        let names_it = |service: &Block| {
-            let mut names = service.words(&SERVICE_POLICY_REF);
-            names.any(|name| name.text == policy.key())
-        };
-        if !authority.blocks(&SERVICE).any(names_it) {
+        if !named.contains(policy.key()) {
             findings.warning(policy.complain(
                 "it has no effect: no service names it",
                 "name it in a service, or take it away",
@@ -81,7 +84,7 @@ fn check_access(service: &Block, tenants: &BTreeSet<&str>, findings: &mut Findin
         if let Some(tenant) = &source.tenant
             && !tenants.contains(tenant.as_str())
         {
-            findings.error(access.unknown(&SOURCE, "tenant", tenants.iter().copied()));
+            findings.error_with(|| access.unknown(&SOURCE, "tenant", tenants.iter().copied()));
         }
         if let Some(first) = sources.insert((source.tenant, source.prefix), access.key()) {
             findings.error(access.blame(

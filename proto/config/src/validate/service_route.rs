@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::Findings;
 use super::view::{Interface, Router};
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::authority::{SERVICE, SERVICE_ADDRESS, SERVICE_ENABLED};
 use crate::schema::interface::GATEWAY;
 use crate::schema::router::{
@@ -26,8 +26,10 @@ pub(super) fn check(authority: &Block, router: &Router<'_>, findings: &mut Findi
         if let Some(word) = route.words(&SERVICE_NAME).next() {
             service = services.get(word.text.as_str()).copied();
             if service.is_none() {
-                let known = services.keys().copied();
-                findings.error(route.unknown(&SERVICE_NAME, "service", known));
+                findings.error_with(|| {
+                    let known = services.keys().copied();
+                    route.unknown(&SERVICE_NAME, "service", known)
+                });
             }
             if let Some(first) = delivered.insert(&word.text, route.key()) {
                 findings.error(route.blame(

@@ -1,12 +1,13 @@
 //! Static routes: one target each, and one that the nodes can reach.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Findings;
 use super::view::Router;
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::router::{
     BLACKHOLE, DESTINATION_PREFIX, HOP_INTERFACE, HOP_INTERFACE_NODE, NEXT_HOP_INTERFACE, ROUTING,
     STATIC_NEXT_HOP, STATIC_ROUTE,
@@ -15,16 +16,14 @@ use crate::value::canonical_keys;
 
 pub(super) fn check(router: &Router<'_>, findings: &mut Findings) {
     for routing in router.block.blocks(&ROUTING) {
-        let mut seen: Vec<Vec<String>> = Vec::new();
+        let mut seen: BTreeSet<Vec<String>> = BTreeSet::new();
         for route in routing.blocks(&STATIC_ROUTE) {
-            let keys = canonical_keys(route);
-            if seen.contains(&keys) {
+            if !seen.insert(canonical_keys(route)) {
                 findings.error(route.complain(
                     "another static-route has the same prefix and distance",
                     "keep one of the two, or give them different distances",
                 ));
             }
-            seen.push(keys);
             check_route(router, route, findings);
         }
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
+use super::view;
 use super::view::Router;
-use super::{Findings, view};
 use crate::candidate::Block;
+use crate::findings::Findings;
 use crate::schema::authority::{MEMBER_ADDRESS, MEMBER_NEIGHBORHOOD, TENANT, TENANT_MEMBER};
 use crate::schema::interface::{INTERFACE_TENANT, NEIGHBORHOOD};
 
@@ -65,11 +66,10 @@ fn check_interface(
     if let Some(tenant) = tenant
         && !tenants.contains(tenant.text.as_str())
     {
-        findings.error(interface.block.unknown(
-            &INTERFACE_TENANT,
-            "tenant",
-            tenants.iter().copied(),
-        ));
+        findings.error_with(|| {
+            let known = tenants.iter().copied();
+            interface.block.unknown(&INTERFACE_TENANT, "tenant", known)
+        });
     }
     for neighborhood in interface.block.blocks(&NEIGHBORHOOD) {
         if tenant.is_some() {

@@ -46,6 +46,15 @@ impl PackedChange<'_> {
         record::is_live(self.body)
     }
 
+    /// [`SessionId::fingerprint`] of a session that lives after it, else zero.
+    pub(super) fn fingerprint(&self) -> u64 {
+        if self.is_live() {
+            self.id.fingerprint(self.rank())
+        } else {
+            0
+        }
+    }
+
     /// The change as a value; `None` only for bytes that were never packed.
     pub fn unpack(&self, names: &mut Names) -> Option<SessionChange> {
         record::read(self.id, self.body, names)

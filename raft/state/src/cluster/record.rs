@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!  epoch  version  0                                                        it ended
-//!  epoch  version  1  flags  owner  protocol …  timeout  opened  names      it lives
+//!  epoch  version  1  flags  owner  protocol …  timeouts  opened  names     it lives
 //! ```
 //! Numbers are little-endian base 128, the high bit says that more follow.
 
@@ -89,6 +89,7 @@ fn write_live(record: &SessionRecord, out: &mut Vec<u8>) {
     if lacks(REVERSE_HOP_IS_SRC) {
         put_address(out, record.reverse_hop.neighbor);
     }
+    put_number(out, record.initial_timeout_ms.into());
     put_number(out, record.timeout_ms.into());
     put_number(out, record.opened_unix_ms);
     put_text(out, record.service.as_str());
@@ -210,6 +211,7 @@ fn read_live(
         },
         tcp,
         established: flags.has(ESTABLISHED),
+        initial_timeout_ms: u32::try_from(reader.number()?).ok()?,
         timeout_ms: u32::try_from(reader.number()?).ok()?,
         opened_unix_ms: reader.number()?,
         service: names.get(reader.text()?),

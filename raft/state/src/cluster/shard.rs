@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use types::SessionId;
+use types::{SessionId, ShardDigest};
 
 use super::packed::{Packed, PackedChange};
 
@@ -30,6 +30,8 @@ pub(super) struct Shard {
     garbage: usize,
     /// Ids of the tombstones, oldest first.
     ended: VecDeque<SessionId>,
+    /// What the live sessions sum up to. Derived.
+    pub(super) digest: ShardDigest,
 }
 
 /// Where the body of a session's last change stands.
@@ -180,11 +182,13 @@ impl Shard {
             bytes: Vec::with_capacity(size),
             garbage: 0,
             ended,
+            digest: ShardDigest::default(),
         };
         for change in stored.iter() {
             if !shard.put(change) {
                 return None;
             }
+            shard.digest.add(change.fingerprint());
         }
         Some(shard)
     }

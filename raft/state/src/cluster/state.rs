@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use types::{
-    Epoch, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionId, SessionRecord,
+    Digest, Epoch, Giid, MacAddr, NeighborRecord, NodeId, SessionChange, SessionId, SessionRecord,
+    ShardDigest,
 };
 
 use super::command::{Batch, Incarnation, StateCommand, StateOutcome};
@@ -84,6 +85,29 @@ impl ClusterState {
     /// How many sessions there are.
     pub const fn session_count(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// What the sessions sum up to, shard by shard; kept up to date with every change.
+    pub fn digest(&self) -> Digest {
+        self.sessions.digest()
+    }
+
+    /// [`ClusterState::digest`] in one figure.
+    pub const fn total(&self) -> ShardDigest {
+        self.sessions.total()
+    }
+
+    /// The living sessions of some shards ([`SessionId::shard`]) with their ranks.
+    pub fn ranks_in(
+        &self,
+        shards: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = (SessionId, (Epoch, u32))> {
+        self.sessions.ranks_in(shards)
+    }
+
+    /// Rank of a session that lives.
+    pub fn living_rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
+        self.sessions.living_rank(id)
     }
 
     /// Every neighbour, in an order that is the same on all nodes.

@@ -9,15 +9,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use types::{Epoch, SessionChange, SessionId, SessionRecord};
+use types::{
+    DIGEST_SHARDS as SHARDS, Digest, Epoch, SessionChange, SessionId, SessionRecord, ShardDigest,
+};
 
 use super::names::Names;
 use super::packed::{Packed, PackedChange};
 use super::shard::Shard;
 use crate::checksum::Checksum;
-
-/// Enough that copying one after a snapshot takes microseconds at a million sessions.
-const SHARDS: usize = 1024;
 
 /// Sessions and tombstones.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,6 +26,8 @@ pub(super) struct Table {
     sum: Checksum,
     /// Derived from the shards.
     live: usize,
+    /// Derived from the shards: their digests in one.
+    total: ShardDigest,
 }
 
 impl Default for Table {
@@ -36,6 +37,7 @@ impl Default for Table {
             shards: vec![Arc::default(); SHARDS],
             sum: Checksum::default(),
             live: 0,
+            total: ShardDigest::default(),
         }
     }
 }
@@ -44,7 +46,7 @@ impl Table {
     /// Takes `change` over unless a newer one of the same session is known; says whether it did.
     pub(super) fn merge(&mut self, change: PackedChange<'_>) -> bool {
         let id = change.id();
-        let Some(shard) = self.shards.get_mut(shard_of(id)) else {
+        let Some(shard) = self.shards.get_mut(id.shard()) else {
             return false;
         };
         // Looking before writing: a shard that does not change must not be copied.
@@ -53,11 +55,16 @@ impl Table {
             return false;
         }
         let old = known.filter(PackedChange::is_live).map(hash);
+        let outdated = known.map_or(0, |known| known.fingerprint());
         let was_ended = known.is_some() && old.is_none();
         let ends = !change.is_live();
         let shard = Arc::make_mut(shard);
         if !shard.put(change) {
             return false;
+        }
+        for digest in [&mut shard.digest, &mut self.total] {
+            digest.remove(outdated);
+            digest.add(change.fingerprint());
         }
         if let Some(old) = old {
             self.sum -= old;
@@ -80,7 +87,7 @@ impl Table {
     }
 
     fn known(&self, id: SessionId) -> Option<PackedChange<'_>> {
-        self.shards.get(shard_of(id))?.get(id)
+        self.shards.get(id.shard())?.get(id)
     }
 
     /// Every live session, in an order that is the same on all nodes.
@@ -100,12 +107,43 @@ impl Table {
         Some(self.known(id)?.rank())
     }
 
+    /// Rank of a session that lives.
+    pub(super) fn living_rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
+        self.known(id)
+            .filter(PackedChange::is_live)
+            .map(|known| known.rank())
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.live
     }
 
     pub(super) const fn checksum(&self) -> Checksum {
         self.sum
+    }
+
+    /// What the live sessions sum up to, shard by shard.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::from_shards(self.shards.iter().map(|shard| shard.digest))
+    }
+
+    /// The same in one.
+    pub(super) const fn total(&self) -> ShardDigest {
+        self.total
+    }
+
+    /// The live sessions of some shards with their ranks.
+    pub(super) fn ranks_in(
+        &self,
+        shards: impl IntoIterator<Item = usize>,
+    ) -> impl Iterator<Item = (SessionId, (Epoch, u32))> {
+        let chosen = shards
+            .into_iter()
+            .filter_map(|place| self.shards.get(place));
+        chosen
+            .flat_map(|shard| shard.iter())
+            .filter(PackedChange::is_live)
+            .map(|known| (known.id(), known.rank()))
     }
 
     /// A table of these shards; `None` when they never were one.
@@ -116,7 +154,7 @@ impl Table {
         let mut table = Self::default();
         for (number, (place, (stored, ended))) in (0..).zip(table.shards.iter_mut().zip(shards)) {
             for change in stored.iter() {
-                if shard_of(change.id()) != number {
+                if change.id().shard() != number {
                     return None;
                 }
                 if change.is_live() {
@@ -125,7 +163,9 @@ impl Table {
                 }
             }
             if !stored.is_empty() || !ended.is_empty() {
-                *place = Arc::new(Shard::restored(&stored, ended)?);
+                let shard = Shard::restored(&stored, ended)?;
+                table.total.join(shard.digest);
+                *place = Arc::new(shard);
             }
         }
         // The same id twice would be counted twice.
@@ -157,13 +197,4 @@ fn live(change: PackedChange<'_>, names: &mut Names) -> Option<SessionRecord> {
 
 fn hash(change: PackedChange<'_>) -> Checksum {
     Checksum::of_bytes(change.id().0, change.body)
-}
-
-/// The shard of a session: ids may be counters, so their bits are mixed first.
-fn shard_of(id: SessionId) -> usize {
-    let folded = (id.0 ^ (id.0 >> 64)) & u128::from(u64::MAX);
-    let mixed = u64::try_from(folded)
-        .unwrap_or_default()
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> 54).unwrap_or_default()
 }

@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use types::{Epoch, Name, NodeId, Revision};
 
+use super::candidate::Candidate;
 use super::state::{Lineage, Role};
+use super::survival::Survival;
 use crate::cluster::Incarnation;
 use crate::snapshot::Versioned;
 
@@ -65,6 +67,22 @@ pub enum ControlCommand {
     },
     /// What a witness stores instead of most commands: it votes on log positions, not on content.
     Stripped,
+    // Logs hold commands by their place in this list: new ones come at its end.
+    /// Keep a configuration of a lineage that lost.
+    KeepCandidate {
+        /// What to call it; a number is added where another one has the name.
+        name: Name,
+        /// What to keep.
+        candidate: Candidate,
+    },
+    /// An operator has decided about a candidate: forget it.
+    DropCandidate {
+        /// Its name.
+        name: Name,
+    },
+    /// Record that a node went on without the other one. It already does: this is the first command of
+    /// its lineage.
+    Survived(Survival),
 }
 
 impl ControlCommand {
@@ -75,7 +93,10 @@ impl ControlCommand {
             Self::SetConfig { .. }
             | Self::TakeRole { .. }
             | Self::ClaimPortBlocks { .. }
-            | Self::ReleasePortBlocks { .. } => *self = Self::Stripped,
+            | Self::ReleasePortBlocks { .. }
+            | Self::KeepCandidate { .. }
+            | Self::DropCandidate { .. }
+            | Self::Survived(_) => *self = Self::Stripped,
         }
     }
 }
@@ -107,6 +128,15 @@ impl fmt::Display for ControlCommand {
                 ..
             } => write!(f, "node {founder} forms state generation {generation}"),
             Self::Stripped => f.write_str("stripped"),
+            Self::KeepCandidate { name, .. } => write!(f, "keep candidate {name}"),
+            Self::DropCandidate { name } => write!(f, "drop candidate {name}"),
+            Self::Survived(survival) => {
+                write!(
+                    f,
+                    "lineage {} began by {}",
+                    survival.lineage, survival.reason
+                )
+            }
         }
     }
 }
@@ -154,6 +184,33 @@ pub enum ControlOutcome {
     },
     /// Nothing to do: an entry of the consensus itself, or a witness that keeps nothing.
     Nothing,
+    // Members of two versions may talk to each other: new outcomes come at the end.
+    /// The candidate is kept, now or since earlier.
+    CandidateKept {
+        /// Under this name.
+        name: Name,
+    },
+    /// It need not be kept: the running history holds the same commit.
+    CandidateKnown {
+        /// Under this revision.
+        revision: Revision,
+    },
+    /// There is no room; whoever handed it in still has it, and an operator must drop others first.
+    CandidatesFull {
+        /// How many are kept.
+        count: u64,
+        /// With how many bytes of text.
+        bytes: u64,
+    },
+    /// The candidate is forgotten.
+    CandidateDropped,
+    /// There is no candidate of this name.
+    CandidateUnknown {
+        /// The name.
+        name: Name,
+    },
+    /// The foundation of the lineage is on record.
+    SurvivalRecorded,
 }
 
 impl fmt::Display for ControlOutcome {
@@ -174,6 +231,17 @@ impl fmt::Display for ControlOutcome {
                 write!(f, "refused: generation is {generation}")
             }
             Self::Nothing => f.write_str("nothing"),
+            Self::CandidateKept { name } => write!(f, "candidate {name} kept"),
+            Self::CandidateKnown { revision } => write!(f, "already configuration {revision}"),
+            Self::CandidatesFull { count, bytes } => {
+                write!(
+                    f,
+                    "refused: {count} candidates of {bytes} bytes leave no room"
+                )
+            }
+            Self::CandidateDropped => f.write_str("candidate dropped"),
+            Self::CandidateUnknown { name } => write!(f, "there is no candidate {name}"),
+            Self::SurvivalRecorded => f.write_str("survival recorded"),
         }
     }
 }

@@ -6,11 +6,15 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use types::{Epoch, Name, NodeId, Revision};
 
+use super::candidate::Candidates;
+use super::history::History;
+use super::survival::Survivals;
+use super::version1;
 use crate::checksum::Checksum;
 use crate::cluster::Incarnation;
-use crate::snapshot::Versioned;
+use crate::snapshot::{SnapshotError, Versioned};
 
-/// The running configuration.
+/// A committed configuration.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ConfigRecord {
     /// Counts the commits.
@@ -47,26 +51,42 @@ pub struct Lineage {
 /// State of the control group.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ControlState {
-    pub(super) config: Option<ConfigRecord>,
+    pub(super) history: History,
     pub(super) roles: BTreeMap<Name, Role>,
     /// Granted blocks of each external address.
     pub(super) port_blocks: BTreeMap<IpAddr, BTreeMap<u16, NodeId>>,
     pub(super) lineage: Option<Lineage>,
+    pub(super) candidates: Candidates,
+    pub(super) survivals: Survivals,
 }
 
 impl ControlState {
     /// Longest configuration text: it must fit into one message between members.
-    pub const MAX_CONFIG_BYTES: usize = 4 << 20;
+    pub const MAX_CONFIG_BYTES: usize = types::MAX_CONFIGURATION_BYTES;
 
     /// The running configuration; `None` before the first commit.
-    pub const fn config(&self) -> Option<&ConfigRecord> {
-        self.config.as_ref()
+    pub fn config(&self) -> Option<&ConfigRecord> {
+        self.history.newest()
+    }
+
+    /// The running configuration and those before it.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Configurations of lineages that lost, until an operator decides about them.
+    pub const fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    /// When a node went on without the other one.
+    pub const fn survivals(&self) -> &Survivals {
+        &self.survivals
     }
 
     /// Revision of the running configuration; 0 before the first commit.
     pub fn revision(&self) -> Revision {
-        self.config
-            .as_ref()
+        self.config()
             .map_or_else(Revision::default, |config| config.revision)
     }
 
@@ -119,12 +139,32 @@ impl ControlState {
         }
     }
 
-    /// Equal on nodes that hold the same state.
+    /// Equal on nodes that hold the same state. It is asked for often, so the texts go in by the hash
+    /// that was made when they came.
     pub fn checksum(&self) -> Checksum {
-        Checksum::of(self)
+        let Self {
+            history,
+            roles,
+            port_blocks,
+            lineage,
+            candidates,
+            survivals,
+        } = self;
+        Checksum::of(&(
+            history.digest(),
+            roles,
+            port_blocks,
+            lineage,
+            candidates.digest(),
+            survivals,
+        ))
     }
 }
 
 impl Versioned for ControlState {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn convert(version: u8, content: &[u8]) -> Option<Result<Self, SnapshotError>> {
+        (version == version1::VERSION).then(|| version1::decode(content))
+    }
 }

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use runtime::Clock;
 use types::Instant;
 
-use super::failover::Pair;
-use crate::host::{Change, Host};
+use super::pair::Pair;
+use crate::host::{Change, Host, Unknown};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::sandbox::Sandbox;
@@ -88,12 +88,13 @@ pub(super) struct Peer {
 impl Peer {
     /// Builds the network, and starts both routers.
     pub(super) fn build(
+        unknown: Unknown,
         sandbox: &Sandbox,
         advertisement_ms: u16,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let directory = sandbox.directory().join("peer");
-        let network = PairWitness::build()?;
+        let network = PairWitness::build_with(unknown)?;
         let mut peer = Self {
             network,
             directory,

@@ -1,0 +1,99 @@
+//! What goes wrong in a run, and when.
+
+mod plan;
+
+use core::fmt;
+
+use types::NodeId;
+
+pub use plan::Plan;
+
+use crate::clock::Millis;
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Nobody hears one member, and it hears nobody.
+    Isolate(NodeId),
+    /// Two members do not hear each other.
+    Part(NodeId, NodeId),
+    /// One member does not hear the other, which hears it.
+    Deafen {
+        /// Who speaks in vain.
+        from: NodeId,
+        /// Who does not hear.
+        to: NodeId,
+    },
+    /// Nobody hears anybody.
+    PartAll,
+    /// That many messages of a thousand are lost, on all links.
+    Lose(u64),
+    /// That many messages of a thousand are lost, in one direction.
+    LoseOneWay {
+        /// From here.
+        from: NodeId,
+        /// To there.
+        to: NodeId,
+        /// How many of a thousand.
+        permille: u64,
+    },
+    /// Messages take up to that long, and overtake each other.
+    Delay(Millis),
+    /// That many messages of a thousand come twice.
+    Duplicate(u64),
+    /// The network is healthy again.
+    Mend,
+    /// A member loses its power, and gets it back after a while.
+    Crash(NodeId, Millis),
+    /// The same, at a moment at which its disk has something to lose.
+    CrashUnsynced(NodeId, Millis),
+    /// Everybody loses power; the members get it back one after the other.
+    PowerCut(Vec<(NodeId, Millis)>),
+    /// A member does nothing for a while, and its clock has gone on.
+    Stall(NodeId, Millis),
+    /// A member's clock jumps ahead.
+    Jump(NodeId, Millis),
+    /// A member's disk takes up to that long for each sync.
+    SlowDisk(NodeId, Millis),
+    /// A member's disk takes no more writes.
+    FullDisk(NodeId),
+    /// A member's disk is quick and has room again.
+    MendDisk(NodeId),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Isolate(node) => write!(f, "node {node} is isolated"),
+            Self::Part(one, other) => write!(f, "nodes {one} and {other} are parted"),
+            Self::Deafen { from, to } => write!(f, "node {to} does not hear node {from}"),
+            Self::PartAll => f.write_str("nobody hears anybody"),
+            Self::Lose(permille) => write!(f, "{permille} of 1000 messages are lost"),
+            Self::LoseOneWay { from, to, permille } => {
+                write!(
+                    f,
+                    "{permille} of 1000 messages from {from} to {to} are lost"
+                )
+            }
+            Self::Delay(most) => write!(f, "messages take up to {} ms", most.0),
+            Self::Duplicate(permille) => write!(f, "{permille} of 1000 messages come twice"),
+            Self::Mend => f.write_str("the network is mended"),
+            Self::Crash(node, down) => write!(f, "node {node} crashes for {} ms", down.0),
+            Self::CrashUnsynced(node, down) => {
+                write!(
+                    f,
+                    "node {node} will crash with unsynced writes for {} ms",
+                    down.0
+                )
+            }
+            Self::PowerCut(_) => f.write_str("everybody loses power"),
+            Self::Stall(node, time) => write!(f, "node {node} stalls for {} ms", time.0),
+            Self::Jump(node, time) => write!(f, "the clock of node {node} jumps {} ms", time.0),
+            Self::SlowDisk(node, most) => {
+                write!(f, "the disk of node {node} takes up to {} ms", most.0)
+            }
+            Self::FullDisk(node) => write!(f, "the disk of node {node} is full"),
+            Self::MendDisk(node) => write!(f, "the disk of node {node} is mended"),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A generation of the state group has one founder, and nobody takes part in one that was not decided.
+
+use std::collections::BTreeMap;
+
+use raft::GroupName;
+use raft_state::Lineage;
+
+use super::{Applied, Invariant, Observation};
+
+/// The generations that the control group has decided.
+#[derive(Debug, Default)]
+pub(super) struct OneGeneration {
+    decided: BTreeMap<u64, Lineage>,
+}
+
+impl Invariant for OneGeneration {
+    fn name(&self) -> &'static str {
+        "one_generation"
+    }
+
+    fn see(&mut self, observation: &Observation<'_>) -> Result<(), String> {
+        match observation {
+            Observation::Applied {
+                state: Applied::Control(state),
+                ..
+            } => {
+                let Some(lineage) = state.lineage() else {
+                    return Ok(());
+                };
+                let known = *self.decided.entry(lineage.generation).or_insert(lineage);
+                if known == lineage {
+                    return Ok(());
+                }
+                let (one, other) = (known.founder, lineage.founder);
+                Err(format!(
+                    "generation {} was founded by node {one} and by node {other}",
+                    lineage.generation
+                ))
+            }
+            Observation::Applied { place, member, .. }
+                if place.group == GroupName::State
+                    && !self.decided.contains_key(&place.generation) =>
+            {
+                Err(format!(
+                    "member {member} takes part in generation {}, which nobody decided",
+                    place.generation
+                ))
+            }
+            Observation::Applied { .. }
+            | Observation::Asked(_)
+            | Observation::Told { .. }
+            | Observation::Carried { .. }
+            | Observation::Stopped { .. }
+            | Observation::Ended(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The shapes of cluster that are tried.
+
+use core::fmt;
+use core::str::FromStr;
+
+use raft::{Member, MemberKind};
+use types::{Name, NodeId};
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Topology {
+    /// Nodes 1 and 2 and the witness 3: one of the three may be gone.
+    PairWitness,
+    /// Nodes 1 and 2 alone: without either there is no quorum.
+    Pair,
+}
+
+/// A word that names no topology.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0} is no topology: pair-witness and pair are")]
+pub struct UnknownTopology(String);
+
+impl Topology {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::PairWitness, Self::Pair];
+
+    /// As operators write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PairWitness => "pair-witness",
+            Self::Pair => "pair",
+        }
+    }
+
+    /// The members with their kinds.
+    pub const fn members(self) -> &'static [(NodeId, MemberKind)] {
+        const MEMBERS: [(NodeId, MemberKind); 3] = [
+            (NodeId(1), MemberKind::Node),
+            (NodeId(2), MemberKind::Node),
+            (NodeId(3), MemberKind::Witness),
+        ];
+        match self {
+            Self::PairWitness => &MEMBERS,
+            Self::Pair => MEMBERS.split_at(2).0,
+        }
+    }
+
+    /// The members as a plan lists them; they have no addresses, since nothing is real.
+    pub fn plan(self) -> Vec<Member> {
+        let member = |(id, kind): &(NodeId, MemberKind)| Member {
+            id: *id,
+            name: Name::from(format!("node-{id}")),
+            kind: *kind,
+            addresses: Vec::new(),
+        };
+        self.members().iter().map(member).collect()
+    }
+}
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Topology {
+    type Err = UnknownTopology;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTopology> {
+        let known = Self::ALL.into_iter().find(|known| known.name() == text);
+        known.ok_or_else(|| UnknownTopology(text.to_owned()))
+    }
+}

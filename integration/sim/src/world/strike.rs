@@ -1,0 +1,183 @@
+//! Faults strike, power goes and comes back.
+
+use raft::MemberKind;
+use types::NodeId;
+
+use super::{Violation, World};
+use crate::clock::Millis;
+use crate::fault::Fault;
+use crate::member::{Life, Member};
+use crate::operator::Order;
+
+/// How long a member with an ambush may still get away.
+const AMBUSH: Millis = Millis(1_000);
+
+impl World {
+    pub(super) fn strike(&mut self, fault: &Fault) {
+        self.trace.note(|| format!("fault: {fault}"));
+        match fault {
+            Fault::Isolate(node) => self.cut(|from, to| from == *node || to == *node),
+            Fault::Part(a, b) => self.cut(|from, to| [(*a, *b), (*b, *a)].contains(&(from, to))),
+            Fault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (*a, *b)),
+            Fault::PartAll => self.cut(|_, _| true),
+            Fault::Lose(permille) => {
+                self.network
+                    .change(|_, _| true, |link| link.loss = *permille);
+            }
+            Fault::LoseOneWay {
+                from: a,
+                to: b,
+                permille,
+            } => self.network.change(
+                |from, to| (from, to) == (*a, *b),
+                |link| link.loss = *permille,
+            ),
+            Fault::Delay(most) => {
+                self.network
+                    .change(|_, _| true, |link| link.delay.1 = *most);
+            }
+            Fault::Duplicate(permille) => {
+                self.network
+                    .change(|_, _| true, |link| link.duplicates = *permille);
+            }
+            Fault::Mend => self.network.heal(),
+            Fault::Crash(node, down) => self.crash(*node, *down),
+            Fault::CrashUnsynced(node, down) => {
+                self.ambush.insert(*node, (self.now + AMBUSH, *down));
+            }
+            Fault::PowerCut(down) => {
+                for (node, down) in down {
+                    self.crash(*node, *down);
+                }
+            }
+            Fault::Stall(node, time) => {
+                let until = self.now + *time;
+                if let Some(life) = self.awake(*node) {
+                    life.stalled_until = Some(until);
+                }
+            }
+            Fault::Jump(node, time) => {
+                if let Some(life) = self.awake(*node) {
+                    life.jump(*time);
+                }
+            }
+            Fault::SlowDisk(node, most) => {
+                if let Some(member) = self.member(*node) {
+                    member.disk.slow_down(Millis(most.0 / 4), *most);
+                }
+            }
+            Fault::FullDisk(node) => {
+                self.excused.insert(*node);
+                if let Some(member) = self.member(*node) {
+                    member.disk.set_full(true);
+                }
+            }
+            Fault::MendDisk(node) => {
+                if let Some(member) = self.member(*node) {
+                    member.disk.repair();
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self, which: impl Fn(NodeId, NodeId) -> bool) {
+        self.network.change(which, |link| link.cut = true);
+    }
+
+    pub(super) fn member(&mut self, node: NodeId) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.id == node)
+    }
+
+    fn awake(&mut self, node: NodeId) -> Option<&mut Life> {
+        self.member(node).and_then(Member::awake)
+    }
+
+    /// Takes the power from a member that has it.
+    pub(super) fn crash(&mut self, node: NodeId, down: Millis) {
+        self.ambush.remove(&node);
+        let back_at = self.now + down;
+        let Some(member) = self.member(node).filter(|member| member.life.is_some()) else {
+            return;
+        };
+        let lost = member.crash();
+        self.forget(node);
+        self.power.insert(node, back_at);
+        self.trace
+            .note(|| format!("node {node} has crashed, and lost {lost} writes"));
+    }
+
+    /// Crashes those whose disk has something to lose, if that was planned.
+    pub(super) fn spring_ambushes(&mut self) {
+        let now = self.now;
+        self.ambush.retain(|_, (until, _)| *until >= now);
+        let due: Vec<(NodeId, Millis)> = self
+            .ambush
+            .iter()
+            .filter(|(node, _)| {
+                let member = self.members.iter().find(|member| member.id == **node);
+                member.is_some_and(|member| member.disk.has_unsynced())
+            })
+            .map(|(node, (_, down))| (*node, *down))
+            .collect();
+        for (node, down) in due {
+            self.crash(node, down);
+        }
+    }
+
+    /// Starts members that have power again, and lets those go on that have stalled.
+    pub(super) fn restore_power(&mut self) -> Result<(), Violation> {
+        let now = self.now;
+        let due: Vec<NodeId> = self
+            .power
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(node, _)| *node)
+            .collect();
+        for node in due {
+            self.power.remove(&node);
+            self.start(node)?;
+        }
+        for member in &mut self.members {
+            let Some(life) = &mut member.life else {
+                continue;
+            };
+            if life.stalled_until.is_some_and(|until| until <= now) {
+                life.wake(now);
+                let id = member.id;
+                self.trace.note(|| format!("node {id} goes on"));
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, node: NodeId) -> Result<(), Violation> {
+        self.excused.remove(&node);
+        let (habits, now) = (self.habits.clone(), self.now);
+        let outbox = std::sync::Arc::clone(&self.outbox);
+        let Some(member) = self.member(node) else {
+            return Ok(());
+        };
+        // Whoever starts a member makes room first.
+        member.disk.repair();
+        let (kind, started) = (member.kind, member.start(&habits, now, &outbox));
+        let lives = member.lives;
+        self.trace
+            .note(|| format!("node {node} begins its life {lives}"));
+        started.map_err(|error| self.violation("keeps_running", error.to_string()))?;
+        if kind == MemberKind::Node {
+            let pause = self.workload.pause();
+            self.next_request.insert(node, now + pause);
+        }
+        Ok(())
+    }
+
+    pub(super) fn obey(&mut self, order: Order) -> Result<(), Violation> {
+        self.trace.note(|| format!("operator: {order:?}"));
+        match order {
+            Order::Restart(node) => {
+                self.crash(node, Millis(0));
+                Ok(())
+            }
+        }
+    }
+}

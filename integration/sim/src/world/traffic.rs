@@ -1,0 +1,173 @@
+//! Letters are delivered, members run, and what came of it is looked at.
+
+use raft::MemberKind;
+use raft::seam::Failure;
+use types::NodeId;
+
+use super::{Violation, World};
+use crate::invariant::{Applied, Observation};
+use crate::member::{Seen, State};
+use crate::network::{Body, Letter};
+use crate::operator::ended;
+
+/// Between two looks at whether a group has ended somewhere.
+const LOOK: u64 = 100;
+
+impl World {
+    /// Hands out everything that has arrived.
+    pub(super) fn deliver(&mut self) -> Result<(), Violation> {
+        while let Some(first) = self.under_way.first_entry() {
+            let (arrival, _) = *first.key();
+            if arrival > self.now {
+                break;
+            }
+            let letter = first.remove();
+            if self.network.is_open(letter.from, letter.to) {
+                self.hand_out(letter)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_out(&mut self, letter: Letter) -> Result<(), Violation> {
+        self.trace.note(|| describe("arrives", &letter));
+        let question = match letter.body {
+            Body::Answer(answer) => {
+                self.outbox.lock().answer(letter.ticket, answer);
+                return Ok(());
+            }
+            Body::Question(question) => question,
+        };
+        let Some(member) = self.members.iter().find(|member| member.id == letter.to) else {
+            return Ok(());
+        };
+        let Some(life) = &member.life else {
+            if self.refuses {
+                let refusal = Failure::Unsent("connection refused".to_owned());
+                self.send(Letter {
+                    from: letter.to,
+                    to: letter.from,
+                    ticket: letter.ticket,
+                    body: Body::Answer(Err(refusal)),
+                });
+            }
+            return Ok(());
+        };
+        let answer = Letter {
+            from: letter.to,
+            to: letter.from,
+            ticket: letter.ticket,
+            // Until there is a better one.
+            body: Body::Answer(Err(Failure::Broken("no answer".to_owned()))),
+        };
+        life.deliver(question.clone(), answer, &self.outbox);
+        let to = member.kind;
+        for bytes in question.parts() {
+            self.observe(&Observation::Carried { to, bytes })?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, letter: Letter) {
+        let arrivals = self.network.fate(&letter, self.now);
+        if arrivals.is_empty() {
+            self.trace.note(|| describe("is lost", &letter));
+        }
+        for arrival in arrivals {
+            self.sent += 1;
+            self.under_way.insert((arrival, self.sent), letter.clone());
+        }
+    }
+
+    pub(super) fn run_members(&mut self) {
+        let (step, now) = (self.step, self.now);
+        for member in &mut self.members {
+            if let Some(life) = member.awake() {
+                life.run(step, now);
+            }
+        }
+        self.spring_ambushes();
+    }
+
+    /// Looks at what members have sent, applied, answered.
+    pub(super) fn collect(&mut self) -> Result<(), Violation> {
+        let letters = std::mem::take(&mut self.outbox.lock().letters);
+        for letter in letters {
+            self.trace.note(|| describe("is sent", &letter));
+            self.send(letter);
+        }
+        let mut seen = Vec::new();
+        for member in &self.members {
+            if let Some(life) = &member.life {
+                let new = life.seen().into_iter();
+                seen.extend(new.map(|seen| (member.id, member.kind, seen)));
+            }
+        }
+        for (member, kind, seen) in &seen {
+            self.applied(*member, *kind, seen)?;
+        }
+        self.hear_answers()?;
+        if self.now.0 % LOOK < self.step.0 {
+            self.look_for_ends()?;
+        }
+        Ok(())
+    }
+
+    fn applied(&mut self, member: NodeId, kind: MemberKind, seen: &Seen) -> Result<(), Violation> {
+        let state = match &seen.state {
+            State::Control(state) => Applied::Control(state),
+            State::State(state) => Applied::State(state),
+        };
+        self.trace.note(|| {
+            let place = seen.place;
+            format!(
+                "node {member} applies {}.{} {}/{}",
+                place.group, place.generation, place.term, place.index
+            )
+        });
+        self.observe(&Observation::Applied {
+            member,
+            kind,
+            place: seen.place,
+            content: &seen.content,
+            state,
+        })
+    }
+
+    fn look_for_ends(&mut self) -> Result<(), Violation> {
+        let mut ends = Vec::new();
+        for member in &mut self.members {
+            let id = member.id;
+            if let Some(reason) = member.awake().and_then(|life| ended(life)) {
+                ends.push((id, reason));
+            }
+        }
+        for (member, reason) in ends {
+            if self.excused.contains(&member) {
+                continue;
+            }
+            self.observe(&Observation::Stopped {
+                member,
+                reason: &reason,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn describe(what: &str, letter: &Letter) -> String {
+    let Letter {
+        from,
+        to,
+        ticket,
+        body,
+    } = letter;
+    match body {
+        Body::Question(question) => format!("{from}→{to} #{ticket} {question} {what}"),
+        Body::Answer(Ok(bytes)) => {
+            let digest = crate::network::digest(bytes);
+            format!("{from}→{to} #{ticket} answer {digest:08x} {what}")
+        }
+        Body::Answer(Err(failure)) => format!("{from}→{to} #{ticket} {failure} {what}"),
+    }
+}

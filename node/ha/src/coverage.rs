@@ -1,0 +1,133 @@
+//! May this node say of a packet that nobody knows its session?
+//!
+//! A connection that is not in the table of a node that has just become active may well stand in the
+//! cluster's: its record is on its way, or lies on the other side of a cut that has just healed. A
+//! reset would kill it for good, silence only makes its sender try again. So a node that forwards
+//! earns the right to judge: it must have been active, in touch with the state group and up to date,
+//! all without a break for [`SETTLING`].
+
+use core::time::Duration;
+
+use types::{Coverage, Instant};
+
+/// How long everything must have been well. A member that returns learns from the first heartbeat that
+/// there is a leader, but only from what follows how much it has missed.
+pub const SETTLING: Duration = Duration::from_secs(2);
+
+/// What the judgement depends on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Facts {
+    /// Whether this node forwards.
+    pub active: bool,
+    /// Whether the peer is heard on any HA link.
+    pub peer_heard: bool,
+    /// Whether the state group has a leader and everything committed is applied here.
+    pub state_current: bool,
+}
+
+/// Remembers since when all is well.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge {
+    has_peer: bool,
+    well_since: Option<Instant>,
+}
+
+impl Judge {
+    /// `has_peer`: there is somebody else whose sessions this node could miss.
+    pub const fn new(has_peer: bool) -> Self {
+        Self {
+            has_peer,
+            well_since: None,
+        }
+    }
+
+    /// The judgement at `now`.
+    pub fn judge(&mut self, facts: Facts, now: Instant) -> Coverage {
+        if !self.has_peer {
+            return Coverage::Complete;
+        }
+        if !facts.active || !facts.state_current {
+            self.well_since = None;
+            return if facts.peer_heard || facts.state_current {
+                Coverage::CatchingUp
+            } else {
+                Coverage::Severed
+            };
+        }
+        let since = *self.well_since.get_or_insert(now);
+        if now - since < SETTLING {
+            Coverage::CatchingUp
+        } else {
+            Coverage::Complete
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Facts = Facts {
+        active: true,
+        peer_heard: true,
+        state_current: true,
+    };
+
+    fn at(seconds: u64) -> Instant {
+        Instant::START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_node_alone_knows_everything_from_the_first_packet() {
+        let alone = Facts {
+            state_current: false,
+            ..WELL
+        };
+        assert_eq!(Judge::new(false).judge(alone, at(0)), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_new_active_node_settles_first() {
+        let mut judge = Judge::new(true);
+        let standby = Facts {
+            active: false,
+            ..WELL
+        };
+        assert_eq!(judge.judge(standby, at(0)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(WELL, at(10)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(WELL, at(11)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(WELL, at(12)), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_healed_cut_begins_the_settling_anew() {
+        let mut judge = Judge::new(true);
+        judge.judge(WELL, at(0));
+        assert_eq!(judge.judge(WELL, at(2)), Coverage::Complete);
+        let cut_off = Facts {
+            peer_heard: false,
+            state_current: false,
+            ..WELL
+        };
+        assert_eq!(judge.judge(cut_off, at(3)), Coverage::Severed);
+        let heard = Facts {
+            state_current: false,
+            ..WELL
+        };
+        assert_eq!(judge.judge(heard, at(9)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(WELL, at(10)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(WELL, at(12)), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_dead_peer_does_not_hold_up_the_judgement_for_ever() {
+        let mut judge = Judge::new(true);
+        // The witness and this node are a quorum.
+        let with_witness = Facts {
+            peer_heard: false,
+            ..WELL
+        };
+        judge.judge(with_witness, at(0));
+        assert_eq!(judge.judge(with_witness, at(2)), Coverage::Complete);
+    }
+}

@@ -1,0 +1,235 @@
+//! Is anybody else there? One question to a neighbour that is neither of the two nodes.
+//!
+//! Asked only while there is no quorum, so nothing of it costs anything on a normal day. An anchor on
+//! the subnet of a data-plane interface is asked by ARP from this node's own address there, because the
+//! kernel has no address on such an interface; every other one by an ICMP echo through the kernel.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use config::valid::{Node, Router};
+use pnet_datalink::{Channel, NetworkInterface};
+use runtime::Clock;
+use socket2::{Domain, Protocol, Socket, Type};
+use types::MacAddr;
+use vrrp::probe::Echo;
+use wire::arp::{Operation, Station};
+use wire::packet::Frame;
+
+/// An anchor that takes longer does not answer.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// Between two looks whether patience is over.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// A neighbour, and the way to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Anchor {
+    pub(crate) address: IpAddr,
+    way: Way,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Way {
+    /// By ARP on a data-plane interface.
+    OnLink { device: String, source: Ipv4Addr },
+    /// By the kernel's own routes.
+    Kernel,
+    /// It is one of the router's own addresses: whether it answers says nothing about the network.
+    Ours,
+}
+
+impl Anchor {
+    /// Finds the way to `address` from `node` of `router`.
+    pub(crate) fn locate(address: IpAddr, router: &Router, node: &Node) -> Self {
+        if is_ours(address, router) {
+            let way = Way::Ours;
+            return Self { address, way };
+        }
+        let interfaces = node.device_interfaces.iter().flat_map(|device| {
+            let interfaces = device.network_interfaces.iter();
+            interfaces.map(move |interface| (device, interface))
+        });
+        let own = interfaces
+            .flat_map(|(device, interface)| {
+                let addresses = interface.addresses.iter();
+                addresses.map(move |own| (device, own.interface))
+            })
+            .find(|(_, own)| {
+                let subnet = own.subnet();
+                subnet.is_some_and(|subnet| subnet.contains(&address))
+            });
+        let way = match (own, address) {
+            (Some((device, own)), IpAddr::V4(_)) => {
+                // Without an address of its own the node asks as nobody (RFC 5227), which is answered.
+                let source = match (own.utility, device.is_shared()) {
+                    (Some(IpAddr::V4(utility)), _) => utility,
+                    (None, false) => match own.ip {
+                        IpAddr::V4(ip) => ip,
+                        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+                    },
+                    (None | Some(IpAddr::V6(_)), _) => Ipv4Addr::UNSPECIFIED,
+                };
+                Way::OnLink {
+                    device: device.interface_name.clone(),
+                    source,
+                }
+            }
+            (Some(_) | None, _) => Way::Kernel,
+        };
+        Self { address, way }
+    }
+
+    /// Asks, and waits for the answer: not for a thread that others wait for.
+    pub(crate) fn answers(&self, clock: Clock) -> bool {
+        let asked = match (&self.way, self.address) {
+            (Way::OnLink { device, source }, IpAddr::V4(target)) => {
+                ask_on_link(device, *source, target, clock)
+            }
+            (Way::Ours, _) => Ok(false),
+            (Way::OnLink { .. }, IpAddr::V6(_)) | (Way::Kernel, _) => {
+                ask_kernel(self.address, clock)
+            }
+        };
+        asked.unwrap_or_else(|error| {
+            tracing::debug!(anchor = %self.address, %error, "an anchor cannot be asked");
+            false
+        })
+    }
+}
+
+fn is_ours(address: IpAddr, router: &Router) -> bool {
+    let devices = router.nodes.iter().flat_map(|node| &node.device_interfaces);
+    let interfaces = devices.flat_map(|device| &device.network_interfaces);
+    let mut addresses = interfaces.flat_map(|interface| &interface.addresses);
+    addresses.any(|own| own.interface.ip == address || own.interface.utility == Some(address))
+}
+
+fn ask_on_link(device: &str, source: Ipv4Addr, target: Ipv4Addr, clock: Clock) -> io::Result<bool> {
+    let interface = interface(device)?;
+    let mac = interface.mac.map(|mac| MacAddr(mac.octets()));
+    let mac = mac.ok_or_else(|| io::Error::other("the device has no MAC address"))?;
+    let config = pnet_datalink::Config {
+        read_timeout: Some(SLICE),
+        promiscuous: false,
+        ..pnet_datalink::Config::default()
+    };
+    let Channel::Ethernet(mut sender, mut receiver) = pnet_datalink::channel(&interface, config)?
+    else {
+        return Err(io::Error::other("the device is no Ethernet"));
+    };
+    let mut request = Vec::new();
+    wire::build::arp_request(&mut request, Station { mac, ip: source }, target);
+    sender
+        .send_to(&request, None)
+        .ok_or_else(|| io::Error::other("no room to send"))??;
+    let until = clock.now() + PATIENCE;
+    while clock.now() < until {
+        match receiver.next() {
+            Ok(frame) if is_answer(frame, target) => return Ok(true),
+            Ok(_) => {}
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+fn interface(device: &str) -> io::Result<NetworkInterface> {
+    let known = pnet_datalink::interfaces();
+    let found = known.into_iter().find(|interface| interface.name == device);
+    found.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn is_answer(frame: &[u8], target: Ipv4Addr) -> bool {
+    match wire::packet::parse(frame) {
+        Ok(Frame::Arp(packet)) => {
+            packet.operation == Operation::Reply && packet.sender.ip == target
+        }
+        Ok(Frame::Ip(_)) | Err(_) => false,
+    }
+}
+
+fn ask_kernel(target: IpAddr, clock: Clock) -> io::Result<bool> {
+    let (domain, protocol) = match target {
+        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+    socket.set_read_timeout(Some(SLICE))?;
+    let remote = SocketAddr::new(target, 0);
+    socket.connect(&remote.into())?;
+    // Tells our own questions from other programs', which is all that it has to do.
+    let id = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
+    let sequence = u16::try_from(clock.unix_millis() & 0xffff).unwrap_or_default();
+    let echo = Echo::new(remote, id);
+    socket.send(&echo.request(sequence))?;
+    let until = clock.now() + PATIENCE;
+    let mut packet = [0; 1024];
+    while clock.now() < until {
+        match io::Read::read(&mut &socket, &mut packet) {
+            Ok(length) if echo.is_reply(packet.get(..length).unwrap_or_default(), sequence) => {
+                return Ok(true);
+            }
+            Ok(_) => {}
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_on_a_data_plane_subnet_is_asked_there_and_every_other_one_by_the_kernel() {
+        let text = include_str!("../../proto/config/examples/site.conf");
+        let valid = config::check(text).unwrap();
+        let router = valid.routers().first().unwrap();
+        let node = router.nodes.first().unwrap();
+        let device = node.device_interfaces.first().unwrap();
+        let own = device.network_interfaces.first().unwrap();
+        let own = own.addresses.first().unwrap().interface;
+        let subnet = own.subnet().unwrap();
+        let neighbour = subnet.hosts().last().unwrap();
+
+        let anchor = Anchor::locate(neighbour, router, node);
+        assert_eq!(
+            anchor.way,
+            Way::OnLink {
+                device: device.interface_name.clone(),
+                source: match own.utility.unwrap_or(own.ip) {
+                    IpAddr::V4(ip) => ip,
+                    IpAddr::V6(_) => unreachable!("the sample's first interface has IPv4"),
+                }
+            }
+        );
+        assert_eq!(Anchor::locate(own.ip, router, node).way, Way::Ours);
+        let far = "198.18.77.1".parse().unwrap();
+        assert_eq!(Anchor::locate(far, router, node).way, Way::Kernel);
+    }
+
+    #[test]
+    fn the_answer_to_another_question_is_none() {
+        let station = |last| Station {
+            mac: MacAddr([2, 0, 0, 0, 0, last]),
+            ip: Ipv4Addr::new(192, 0, 2, last),
+        };
+        let mut reply = Vec::new();
+        wire::build::arp_reply(&mut reply, station(1), station(9));
+        assert!(is_answer(&reply, station(1).ip));
+        assert!(!is_answer(&reply, station(2).ip));
+        let mut request = Vec::new();
+        wire::build::arp_request(&mut request, station(1), station(9).ip);
+        assert!(!is_answer(&request, station(1).ip));
+    }
+}

@@ -1,0 +1,123 @@
+//! The facts of both nodes, gathered for the verdict on the pair, and what this node tells the other.
+
+use std::time::Duration;
+
+use ha::readiness::{Assessment, Facts};
+use ha::report::Report;
+use ha::verdict::{LinkFacts, NodeFacts, PairFacts, PeerFacts, Quorum, WitnessFacts};
+use raft::{GroupStatus, Health, MemberKind};
+use types::{Epoch, Instant, PeerState};
+use vrrp::GroupStatus as Redundancy;
+
+use super::Watchman;
+use crate::drift::DriftStatus;
+
+impl Watchman {
+    /// This node about itself.
+    pub(super) fn node_facts(
+        &self,
+        facts: &Facts,
+        assessment: &Assessment,
+        groups: [&GroupStatus; 2],
+        drift: &DriftStatus,
+        now: Instant,
+    ) -> NodeFacts {
+        let [control, state] = groups.map(quorum);
+        let since_look = drift.at.map(|at| now.saturating_since(at));
+        let verified_ago = drift.figures.equality.verified_ago;
+        NodeFacts {
+            name: self.name.clone(),
+            role: assessment.role,
+            active: facts.active,
+            control,
+            state,
+            revision: facts.revision,
+            running: facts.running,
+            interfaces_down: facts.interfaces_down.clone(),
+            lag: facts.state.lag.max(drift.outbound.lag.now),
+            pending: drift.outbound.pending,
+            capacity: self.cluster.state.capacity() as u64,
+            refused_lately: drift.refused_lately,
+            shards_different: drift.figures.equality.different,
+            verified_ago: since_look
+                .zip(verified_ago)
+                .map(|(since_look, ago)| since_look + ago),
+            // Not asked for yet: the store knows where it lies.
+            disk_free_percent: None,
+        }
+    }
+
+    pub(super) fn pair_facts(
+        &self,
+        here: NodeFacts,
+        redundancy: Option<&Redundancy>,
+        control: &GroupStatus,
+        drift: &DriftStatus,
+        now: Instant,
+    ) -> PairFacts {
+        let links: Vec<_> = redundancy
+            .iter()
+            .flat_map(|status| &status.links)
+            .map(|link| LinkFacts {
+                name: link.name.clone(),
+                up: link.up,
+                peer_hears_us: link.peer_hears_us,
+            })
+            .collect();
+        let report = drift.peer.as_ref().filter(|peer| peer.is_fresh(now));
+        PairFacts {
+            // The configuration has no word for it yet.
+            maintenance: false,
+            here,
+            peer: self.peer_name.as_ref().map(|name| PeerFacts {
+                name: name.clone(),
+                heard: links.iter().any(|link| link.up),
+                active: claimed(redundancy),
+                report: report.map(|peer| peer.report.facts.clone()),
+            }),
+            witness: control
+                .members
+                .iter()
+                .find(|member| member.kind == MemberKind::Witness)
+                .map(|witness| WitnessFacts {
+                    name: witness.name.to_string(),
+                    heard_ago: witness.heard_ago,
+                }),
+            links,
+            agrees: drift.peer.as_ref().and_then(|peer| peer.agrees),
+        }
+    }
+
+    /// What this node tells the other one.
+    pub(super) fn report_for_peer(&self, facts: NodeFacts, drift: &DriftStatus) -> Report {
+        Report {
+            facts,
+            agreed: drift.agreed,
+            programmed: drift.programmed.clone(),
+            drift: drift.figures,
+            outbound: drift.outbound,
+            inbound: drift.inbound,
+            backlog: self.cluster.state.backlog() as u64,
+        }
+    }
+}
+
+/// The epoch under which the peer says that it forwards, while it is heard.
+fn claimed(redundancy: Option<&Redundancy>) -> Option<Epoch> {
+    let peer = redundancy?.peer?;
+    (peer.state == PeerState::Active).then_some(peer.epoch)
+}
+
+fn quorum(status: &GroupStatus) -> Quorum {
+    match &status.health {
+        Health::Ok => Quorum::Ok,
+        Health::Starting | Health::NoQuorum => Quorum::Lacking,
+        Health::Stopped(why) => Quorum::Stopped { why: why.clone() },
+    }
+}
+
+/// How long the tables may have been compared ago to count as proven.
+pub(super) fn proven_at(drift: &DriftStatus) -> Option<Instant> {
+    let whole = drift.figures.equality.verified_ago? == Duration::ZERO;
+    drift.at.filter(|_| whole)
+}

@@ -1,0 +1,232 @@
+//! Whether this node goes on without the other one: facts from everybody, judged by `ha::survivor`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::bootstrap::WithoutQuorum;
+use ha::survivor::{Action, Event, Facts, Policy, Survivor, Verdict};
+use raft::{Control, Health};
+use raft_state::SurvivalReason;
+use runtime::{Clock, Shutdown};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use types::{Instant, Name, NodeId};
+
+use crate::anchors::Anchor;
+use crate::plan;
+use crate::running::Running;
+use crate::site::Site;
+
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Between two questions to the anchors, while there is reason to ask.
+const ASK: Duration = Duration::from_secs(1);
+/// An answer of an anchor, or a word of the peer, counts for so long.
+const FRESH: Duration = Duration::from_secs(2);
+/// The peer's name among the places where it may be heard.
+const AGREEMENT: &str = "the members' own connection";
+
+/// What an operator is shown, and what orders are judged by.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) policy: Policy,
+    pub(crate) verdict: Verdict,
+    /// Where the peer has been heard lately.
+    pub(crate) heard_on: Vec<Name>,
+}
+
+/// Looks at everybody.
+pub(crate) struct Judge {
+    pub(crate) clock: Clock,
+    pub(crate) control: Control,
+    pub(crate) redundancy: Option<vrrp::Handle>,
+    pub(crate) running: watch::Receiver<Running>,
+    pub(crate) site: Site,
+    pub(crate) peer: NodeId,
+    pub(crate) anchors: Vec<IpAddr>,
+    pub(crate) view: watch::Sender<View>,
+}
+
+/// What the judge remembers from one look to the next.
+#[derive(Default)]
+struct Memory {
+    /// Advertisements of each shared device, as counted at the last look.
+    adverts: BTreeMap<String, u64>,
+    /// When the peer was last heard at each place.
+    heard: BTreeMap<Name, Instant>,
+    /// When each anchor answered last.
+    answered: BTreeMap<IpAddr, Instant>,
+    asked_at: Option<Instant>,
+    asking: Option<JoinHandle<Vec<IpAddr>>>,
+}
+
+/// The policy of `node.toml`, and whom it relies on.
+pub(crate) fn policy(without_quorum: &WithoutQuorum) -> (Policy, Vec<IpAddr>) {
+    match without_quorum {
+        WithoutQuorum::Witness => (Policy::Witness, Vec::new()),
+        WithoutQuorum::Freeze => (Policy::Freeze, Vec::new()),
+        WithoutQuorum::Survive { hold_time, anchors } => {
+            (Policy::Survive { hold: *hold_time }, anchors.clone())
+        }
+    }
+}
+
+impl View {
+    /// Before the first look.
+    pub(crate) const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            verdict: Verdict::Settled,
+            heard_on: Vec::new(),
+        }
+    }
+}
+
+impl Judge {
+    /// Judges until the subsystem stops.
+    pub(crate) async fn run(self, mut shutdown: Shutdown) {
+        let mut machine = Survivor::new(self.view.borrow().policy);
+        let mut memory = Memory::default();
+        loop {
+            let facts = self.look(&mut memory).await;
+            let actions = machine.handle(Event::Looked(facts), self.clock.now());
+            self.show(&machine, &memory);
+            for action in actions {
+                match action {
+                    Action::Report(verdict) => report(&verdict),
+                    Action::Survive { silent_for } => self.survive(silent_for).await,
+                }
+            }
+            let next = Some(self.clock.now() + INTERVAL);
+            // Cancel safe: both only wait.
+            tokio::select! {
+                () = self.clock.wait_until(next) => {}
+                () = shutdown.requested() => return,
+            }
+        }
+    }
+
+    async fn look(&self, memory: &mut Memory) -> Facts {
+        let now = self.clock.now();
+        let quorum = self.has_quorum();
+        let redundancy = self.redundancy.as_ref().map(vrrp::Handle::status);
+        let mut links_up: Vec<Name> = redundancy
+            .iter()
+            .flat_map(|status| &status.links)
+            .filter(|link| link.up)
+            .map(|link| link.name.clone())
+            .collect();
+        let heard_ago = self
+            .control
+            .status()
+            .member(self.peer)
+            .and_then(|peer| peer.heard_ago);
+        if heard_ago.is_some_and(|ago| ago < FRESH) {
+            links_up.push(Name::from(AGREEMENT));
+        }
+        let mut adverts_on = Vec::new();
+        for member in redundancy.iter().flat_map(|status| &status.members) {
+            let device = format!("{} {}", member.device, member.family);
+            let before = memory.adverts.insert(device, member.adverts_received);
+            if before.is_some_and(|before| before != member.adverts_received) {
+                adverts_on.push(Name::from(member.device.as_str()));
+            }
+        }
+        for place in links_up.iter().chain(&adverts_on) {
+            memory.heard.insert(place.clone(), now);
+        }
+        memory.heard.retain(|_, at| now - *at < FRESH);
+        if !quorum {
+            self.ask_anchors(memory, now).await;
+        }
+        let answers = |address: &IpAddr| {
+            let answered = memory.answered.get(address);
+            answered.is_some_and(|at| now - *at < FRESH)
+        };
+        Facts {
+            quorum,
+            links_up,
+            adverts_on,
+            anchors: self
+                .anchors
+                .iter()
+                .map(|address| (*address, answers(address)))
+                .collect(),
+        }
+    }
+
+    /// A group that does not run here, or not yet, lacks no quorum: there is nothing to survive with.
+    fn has_quorum(&self) -> bool {
+        if self.control.lineage().frozen {
+            return false;
+        }
+        match self.control.status().health {
+            Health::NoQuorum => false,
+            Health::Ok | Health::Starting | Health::Stopped(_) => true,
+        }
+    }
+
+    /// Takes the answers to the last question, and asks again when it is time.
+    async fn ask_anchors(&self, memory: &mut Memory, now: Instant) {
+        if let Some(asking) = memory.asking.take_if(|asking| asking.is_finished())
+            && let Ok(answered) = asking.await
+        {
+            let answered = answered.into_iter().map(|address| (address, now));
+            memory.answered.extend(answered);
+        }
+        let due = memory.asked_at.is_none_or(|at| now - at >= ASK);
+        if self.anchors.is_empty() || memory.asking.is_some() || !due {
+            return;
+        }
+        let running = self.running.borrow().clone();
+        let Ok((router, node)) = plan::locate(&running.valid, &self.site.router, &self.site.node)
+        else {
+            return;
+        };
+        let locate = |address: &IpAddr| Anchor::locate(*address, router, node);
+        let anchors: Vec<_> = self.anchors.iter().map(locate).collect();
+        let clock = self.clock;
+        memory.asked_at = Some(now);
+        // Asking waits for answers, which is not for a thread that others wait for.
+        memory.asking = Some(tokio::task::spawn_blocking(move || {
+            let asked = anchors.iter().filter(|anchor| anchor.answers(clock));
+            asked.map(|anchor| anchor.address).collect()
+        }));
+    }
+
+    fn show(&self, machine: &Survivor, memory: &Memory) {
+        self.view.send_modify(|view| {
+            view.verdict = machine.verdict().clone();
+            view.heard_on = memory.heard.keys().cloned().collect();
+        });
+    }
+
+    async fn survive(&self, silent_for: Duration) {
+        tracing::warn!(
+            ?silent_for,
+            "the other node is gone by all evidence: going on alone"
+        );
+        let by = "policy".to_owned();
+        match self.control.survive(SurvivalReason::Evidence, by).await {
+            Ok(lineage) => tracing::warn!(%lineage, "alone"),
+            // The verdict is made again soon, and another attempt with it.
+            Err(error) => tracing::warn!(%error, "not alone"),
+        }
+    }
+}
+
+fn report(verdict: &Verdict) {
+    match verdict {
+        Verdict::Settled => tracing::info!("the control group has a quorum"),
+        Verdict::Waiting(doubts) => {
+            let doubts: Vec<_> = doubts.iter().map(ToString::to_string).collect();
+            tracing::warn!(doubts = doubts.join("; "), "no quorum");
+        }
+        Verdict::Frozen => tracing::error!(
+            "the configuration is frozen: there is no quorum. When the other node is off for good, \
+             'tandem request cluster thaw' goes on without it"
+        ),
+        Verdict::Surviving => tracing::warn!("no quorum, and the other node is gone"),
+    }
+}

@@ -1,0 +1,5 @@
+//! The bodies of the fuzz targets, each in a file of its own. `tests/fuzz_bodies.rs` of the crate
+//! beside runs the same files with the stable compiler, so that the gate keeps them alive.
+
+pub mod bootstrap;
+pub mod grammar;

@@ -1,0 +1,112 @@
+//! One instance of the control group: made of what a store holds, and taken apart again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState};
+use tokio::sync::watch;
+
+use crate::config::config_of;
+use crate::group::{ControlGroup, Group, MemberId};
+use crate::network::Clients;
+use crate::propose::Proposer;
+use crate::seat::{Gate, Running};
+use crate::store::{
+    Applied, Held, Journal, LogStore, Machine, Observer, Recovered, SharedSnapshot,
+};
+
+/// For the consensus to let go of its state machine.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Publishes every change of the control group's state; the newest only.
+#[derive(Clone)]
+pub(crate) struct Publisher(pub(crate) Arc<watch::Sender<Arc<ControlState>>>);
+
+impl Observer<ControlGroup> for Publisher {
+    fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
+        self.0.send_replace(Arc::new(state.clone()));
+    }
+
+    /// A node that begins anew in another lineage goes on with what it knew until it has caught up.
+    fn replaced(&self, state: &ControlState) {
+        if *state != ControlState::default() {
+            self.0.send_replace(Arc::new(state.clone()));
+        }
+    }
+}
+
+/// A running instance, and what is needed to take it apart.
+pub(super) struct Instance {
+    pub(super) running: Running<ControlGroup>,
+    pub(super) lineage: ControlLineage,
+    log: LogStore<ControlGroup>,
+    snapshot: SharedSnapshot<ControlGroup>,
+    machine: watch::Sender<()>,
+}
+
+impl Instance {
+    /// Starts the group in `lineage` with what its store held.
+    pub(super) async fn start(
+        control: &Proposer<ControlGroup>,
+        (lineage, mut recovered): (ControlLineage, Recovered<ControlGroup>),
+        journal: &Journal,
+        publisher: &Publisher,
+    ) -> Result<Self, String> {
+        let local = &control.local;
+        let id = MemberId {
+            node: local.me.id,
+            incarnation: recovered.founded.unwrap_or(local.incarnation),
+        };
+        let config = config_of(ControlGroup::NAME, local).map_err(|error| error.to_string())?;
+        let mut machine = Machine::new(
+            recovered.snapshot.take(),
+            Arc::<Applied<ControlGroup>>::default(),
+            Arc::new(publisher.clone()),
+            journal.clone(),
+        )
+        .probed_by(local.probe(ControlGroup::NAME, lineage.wire()));
+        let (snapshot, end) = (machine.shared_snapshot(), machine.tell_end());
+        let clients = Clients {
+            local: Arc::clone(local),
+            peers: Arc::clone(&control.peers),
+            id,
+            generation: lineage.wire(),
+        };
+        let log = LogStore::durable(recovered, journal.clone());
+        let raft =
+            openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
+                .await
+                .map_err(|error| error.to_string())?;
+        raft.runtime_config().elect(!local.is_witness());
+        let running = Running {
+            raft,
+            id,
+            generation: lineage.wire(),
+            gate: Gate::default(),
+        };
+        Ok(Self {
+            running,
+            lineage,
+            log,
+            snapshot,
+            machine: end,
+        })
+    }
+
+    /// Ends it. When this returns nothing is written any more by the consensus, and everything that it
+    /// has held is here.
+    pub(super) async fn end(self) -> Result<Held, String> {
+        if self.running.raft.shutdown().await.is_err() {
+            return Err("the consensus did not end in order".to_owned());
+        }
+        // The machine may still be about to write a snapshot.
+        if tokio::time::timeout(PATIENCE, self.machine.closed())
+            .await
+            .is_err()
+        {
+            return Err("the consensus did not let go of its state".to_owned());
+        }
+        let snapshot = self.snapshot.lock().clone();
+        Ok(Held::of(snapshot, &self.log))
+    }
+}

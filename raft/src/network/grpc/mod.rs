@@ -1,0 +1,14 @@
+//! The messages by gRPC: connections with failover on one side, a service on the other.
+
+mod door;
+mod listen;
+mod peer;
+mod service;
+mod status;
+mod tls;
+mod transport;
+
+pub(crate) use listen::{adopt, check_tls, serve};
+pub(crate) use service::Service;
+pub(crate) use tls::Tls;
+pub(crate) use transport::Grpc;

@@ -1,0 +1,182 @@
+//! Questions on connections to all other members.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use proto::raft::peering_client::PeeringClient;
+use proto::raft::{HelloReply, HelloRequest, Reply, Request, SnapshotChunk};
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+use types::NodeId;
+
+use super::peer::{Connected, Peer};
+use super::status::heard;
+use super::tls::Tls;
+use crate::local::Local;
+use crate::network::transport::{Failure, Lane, Replies, Streaming, Transport};
+
+/// All other members.
+#[derive(Clone, Debug)]
+pub(crate) struct Grpc(Arc<BTreeMap<NodeId, Arc<Peer>>>);
+
+impl Grpc {
+    pub(crate) fn new(local: &Local, tls: Option<&Tls>) -> Self {
+        let others = local
+            .members
+            .iter()
+            .filter(|member| member.id != local.me.id);
+        let peers = others.map(|member| (member.id, Arc::new(Peer::new(member, tls))));
+        Self(Arc::new(peers.collect()))
+    }
+
+    fn peer(&self, node: NodeId) -> Result<Arc<Peer>, Failure> {
+        let known = self.0.get(&node).map(Arc::clone);
+        known.ok_or_else(|| Failure::Unsent("the plan does not know this member".to_owned()))
+    }
+}
+
+impl Transport for Grpc {
+    fn call(
+        &self,
+        to: NodeId,
+        lane: Lane,
+        question: Request,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let peer = self.peer(to)?;
+            ask(&peer, lane, patience, async move |mut client| {
+                client.call(question).await
+            })
+            .await
+        })
+    }
+
+    fn snapshot(
+        &self,
+        to: NodeId,
+        chunks: BoxStream<'static, SnapshotChunk>,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(async move {
+            let peer = self.peer(to)?;
+            let connected = peer.connected(Lane::Bulk).boxed().await;
+            let connected = connected.map_err(|status| heard(&status))?;
+            let mut client = connected.client.clone();
+            let answer = tokio::time::timeout(patience, client.snapshot(chunks).boxed()).await;
+            conclude(&peer, Lane::Bulk, connected, patience, answer)
+                .boxed()
+                .await
+        })
+    }
+
+    fn hello(
+        &self,
+        to: NodeId,
+        question: HelloRequest,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<HelloReply, Failure>> {
+        Box::pin(async move {
+            let peer = self.peer(to)?;
+            ask(&peer, Lane::Urgent, patience, async move |mut client| {
+                client.hello(question).await
+            })
+            .await
+        })
+    }
+
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        Some(self)
+    }
+}
+
+impl Streaming for Grpc {
+    /// HTTP/2's own pings end the stream of a dead peer.
+    fn append(
+        &self,
+        to: NodeId,
+        lane: Lane,
+        questions: BoxStream<'static, Request>,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Replies, Failure>> {
+        Box::pin(async move {
+            let peer = self.peer(to)?;
+            let connected = peer.connected(lane).boxed().await;
+            let connected = connected.map_err(|status| heard(&status))?;
+            let mut client = connected.client.clone();
+            let opened = tokio::time::timeout(patience, client.append(questions).boxed())
+                .await
+                .unwrap_or_else(|_| Err(Status::deadline_exceeded("the stream did not open")));
+            let replies = match opened {
+                Ok(response) => response.into_inner(),
+                Err(status) => {
+                    peer.complain(lane, &connected, &status).boxed().await;
+                    return Err(heard(&status));
+                }
+            };
+            let replies = replies.then(move |reply| {
+                let (peer, connected) = (Arc::clone(&peer), connected.clone());
+                async move { judge(&peer, lane, &connected, reply).await }
+            });
+            Ok(replies.boxed())
+        })
+    }
+}
+
+/// Praises or gives up the connection on which `reply` came.
+async fn judge(
+    peer: &Peer,
+    lane: Lane,
+    connected: &Connected,
+    reply: Result<Reply, Status>,
+) -> Result<Reply, Failure> {
+    match reply {
+        Ok(reply) => {
+            connected.praise();
+            Ok(reply)
+        }
+        Err(status) => {
+            peer.complain(lane, connected, &status).await;
+            Err(heard(&status))
+        }
+    }
+}
+
+/// Sends one request and gives the connection up if it fails or takes too long.
+async fn ask<T>(
+    peer: &Peer,
+    lane: Lane,
+    patience: Duration,
+    send: impl AsyncFnOnce(PeeringClient<Channel>) -> Result<Response<T>, Status>,
+) -> Result<T, Failure> {
+    let connected = peer.connected(lane).await;
+    let connected = connected.map_err(|status| heard(&status))?;
+    let answer = tokio::time::timeout(patience, send(connected.client.clone())).await;
+    conclude(peer, lane, connected, patience, answer).await
+}
+
+/// Says what became of a request.
+async fn conclude<T>(
+    peer: &Peer,
+    lane: Lane,
+    connected: Connected,
+    patience: Duration,
+    answer: Result<Result<Response<T>, Status>, tokio::time::error::Elapsed>,
+) -> Result<T, Failure> {
+    let failed = match answer {
+        Ok(Ok(response)) => {
+            connected.praise();
+            return Ok(response.into_inner());
+        }
+        // "Unavailable" stays reserved for what was never sent.
+        Ok(Err(status)) if status.code() == Code::Unavailable => Status::unknown(status.message()),
+        Ok(Err(status)) => status,
+        Err(_) => Status::deadline_exceeded(format!("no answer within {patience:?}")),
+    };
+    peer.complain(lane, &connected, &failed).await;
+    Err(heard(&failed))
+}

@@ -1,0 +1,107 @@
+//! What members tell each other beside agreement: figures about themselves, old after a second.
+//!
+//! A notice travels in the answer to a sign of life (`hello`), to nodes only and only when it is
+//! another one than they have: so it needs no connection, timer or question of its own, and a witness
+//! is not bothered with it. What is in it is nobody's business here.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use types::{Instant, NodeId};
+
+/// The notices of all members.
+#[derive(Debug)]
+pub(crate) struct Notices {
+    own: Mutex<Notice>,
+    others: Vec<(NodeId, Mutex<Option<Heard>>)>,
+}
+
+/// A notice and its number in the life of who posted it; 0 is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notice {
+    pub(crate) number: u64,
+    pub(crate) content: Bytes,
+}
+
+#[derive(Debug)]
+struct Heard {
+    notice: Notice,
+    at: Instant,
+}
+
+impl Notices {
+    pub(crate) fn new(members: impl IntoIterator<Item = NodeId>) -> Self {
+        Self {
+            own: Mutex::default(),
+            others: members
+                .into_iter()
+                .map(|member| (member, Mutex::default()))
+                .collect(),
+        }
+    }
+
+    /// Replaces this member's notice.
+    pub(crate) fn post(&self, content: Bytes) {
+        let mut own = self.own.lock();
+        own.number += 1;
+        own.content = content;
+    }
+
+    /// This member's notice, unless it is the one that the asker has `seen`. One of an earlier life has
+    /// another number soon enough.
+    pub(crate) fn unseen(&self, seen: u64) -> Option<Notice> {
+        let own = self.own.lock();
+        (own.number != 0 && own.number != seen).then(|| own.clone())
+    }
+
+    /// Another member's notice has come.
+    pub(crate) fn heard(&self, member: NodeId, notice: Notice, at: Instant) {
+        if let Some((_, place)) = self.others.iter().find(|(id, _)| *id == member) {
+            *place.lock() = Some(Heard { notice, at });
+        }
+    }
+
+    /// Number of the last notice of `member`; 0 for none.
+    pub(crate) fn seen(&self, member: NodeId) -> u64 {
+        self.of(member).map_or(0, |(notice, _)| notice.number)
+    }
+
+    /// The last notice of `member`, and when it came.
+    pub(crate) fn of(&self, member: NodeId) -> Option<(Notice, Instant)> {
+        let (_, place) = self.others.iter().find(|(id, _)| *id == member)?;
+        let heard = place.lock();
+        heard.as_ref().map(|heard| (heard.notice.clone(), heard.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_told_until_it_has_been_seen() {
+        let notices = Notices::new([NodeId(2)]);
+        assert!(notices.unseen(0).is_none(), "nothing is posted yet");
+        notices.post(Bytes::from_static(b"first"));
+        let first = notices.unseen(0).unwrap();
+        assert!(notices.unseen(first.number).is_none());
+        notices.post(Bytes::from_static(b"second"));
+        assert_eq!(
+            notices.unseen(first.number).unwrap().content,
+            Bytes::from_static(b"second")
+        );
+    }
+
+    #[test]
+    fn what_was_heard_is_kept_with_its_moment() {
+        let notices = Notices::new([NodeId(2)]);
+        let notice = Notice {
+            number: 7,
+            content: Bytes::from_static(b"word"),
+        };
+        notices.heard(NodeId(2), notice.clone(), Instant::from_nanos(5));
+        notices.heard(NodeId(9), notice, Instant::from_nanos(6));
+        assert_eq!((notices.seen(NodeId(2)), notices.seen(NodeId(9))), (7, 0));
+        let (_, at) = notices.of(NodeId(2)).unwrap();
+        assert_eq!(at, Instant::from_nanos(5));
+    }
+}

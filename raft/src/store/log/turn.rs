@@ -1,0 +1,187 @@
+//! What a store becomes when its group's lineage ends here: a new beginning on everything that was held,
+//! or an empty place in somebody else's lineage. Each is one batch, so that a crash finds either the old
+//! store or the new one.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use openraft::EntryPayload;
+use raft_state::{ControlCommand, ControlLineage, ControlState, Survival, Versioned};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Change, Key, Log, LogId, LogStore, Recovered, SnapshotMeta, StoredSnapshot, encode,
+    encode_snapshot,
+};
+use crate::group::{ControlGroup, MemberId, StoredMembership};
+
+type Membership = openraft::Membership<u64, ()>;
+
+/// What a node held of a lineage that lost.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Aside {
+    pub(crate) lineage: ControlLineage,
+    /// A [`ControlState`], encoded with its version.
+    state: Vec<u8>,
+}
+
+impl Aside {
+    /// The state; what cannot be read stays where it is, for a version that can.
+    pub(crate) fn state(&self) -> Option<ControlState> {
+        ControlState::decode(&self.state).ok()
+    }
+}
+
+impl Recovered<ControlGroup> {
+    /// What is known to have been agreed on before anything runs. A node that has given way and not
+    /// caught up since goes on with what it had.
+    pub(crate) fn agreed(&self) -> ControlState {
+        let upto = self.log.committed.map(|committed| committed.index());
+        let lost = self.aside.last().filter(|_| self.snapshot.is_none());
+        lost.and_then(Aside::state)
+            .unwrap_or_else(|| state_upto(self.snapshot.as_ref(), &self.log, upto))
+    }
+}
+
+/// The snapshot's state with the entries behind it, up to an index.
+fn state_upto(
+    snapshot: Option<&StoredSnapshot<ControlGroup>>,
+    log: &Log<ControlGroup>,
+    upto: Option<u64>,
+) -> ControlState {
+    let (covered, mut state) = match snapshot {
+        Some((meta, state)) => (meta.last_log_id.map(|id| id.index()), state.clone()),
+        None => (None, ControlState::default()),
+    };
+    for (index, entry) in &log.entries {
+        if Some(*index) <= covered || Some(*index) > upto {
+            continue;
+        }
+        match &entry.payload {
+            EntryPayload::Normal(command) => drop(state.apply(command)),
+            EntryPayload::Blank | EntryPayload::Membership(_) => {}
+        }
+    }
+    state
+}
+
+/// Everything that an instance held when it ended.
+pub(crate) struct Held {
+    snapshot: Option<StoredSnapshot<ControlGroup>>,
+    log: Log<ControlGroup>,
+}
+
+/// What to write, and what the store holds then.
+pub(crate) type Turn = (Vec<Change>, Recovered<ControlGroup>);
+
+impl Held {
+    /// Takes it from an instance that has ended.
+    pub(crate) fn of(
+        snapshot: Option<StoredSnapshot<ControlGroup>>,
+        log: &LogStore<ControlGroup>,
+    ) -> Self {
+        Self {
+            snapshot,
+            log: log.log.read().clone(),
+        }
+    }
+
+    /// The state with the whole tail of the log, committed or not: somebody may have been told that it
+    /// is.
+    pub(crate) fn state(&self) -> ControlState {
+        state_upto(self.snapshot.as_ref(), &self.log, Some(u64::MAX))
+    }
+
+    /// The last entry, in the log or in the snapshot.
+    fn last(&self) -> Option<LogId<ControlGroup>> {
+        use openraft::entry::RaftEntry;
+        let covered = self
+            .snapshot
+            .as_ref()
+            .and_then(|(meta, _)| meta.last_log_id);
+        let appended = self.log.entries.last_key_value();
+        let appended = appended
+            .map(|(_, entry)| entry.log_id())
+            .or(self.log.purged);
+        appended.max(covered)
+    }
+
+    /// A new beginning of `member` alone. `None` if nothing was ever agreed on that could go on.
+    pub(crate) fn refounded(
+        &self,
+        member: MemberId,
+        survival: &Survival,
+        aside: Vec<Aside>,
+    ) -> io::Result<Option<Turn>> {
+        let Some(last) = self.last() else {
+            return Ok(None);
+        };
+        let mut state = self.state();
+        // Part of the beginning itself: no crash can part them.
+        state.apply(&ControlCommand::Survived(survival.clone()));
+        let alone = Membership::new_with_defaults(vec![BTreeSet::from([member.to_u64()])], []);
+        let meta = SnapshotMeta::<ControlGroup> {
+            last_log_id: Some(last),
+            last_membership: StoredMembership::<ControlGroup>::new(Some(last), alone),
+        };
+        let mut changes = self.without_entries();
+        changes.extend([
+            Change::Put(
+                Key::Snapshot,
+                encode_snapshot::<ControlGroup>(&meta, &state)?,
+            ),
+            Change::Put(Key::Purged, encode(&last)?),
+            Change::Put(Key::Lineage, encode(&survival.lineage)?),
+            Change::Delete(Key::Committed),
+        ]);
+        let recovered = Recovered {
+            log: Log {
+                purged: Some(last),
+                vote: self.log.vote,
+                ..Log::default()
+            },
+            snapshot: Some((meta, state)),
+            founded: Some(member.incarnation),
+            lineage: Some(survival.lineage),
+            aside,
+        };
+        Ok(Some((changes, recovered)))
+    }
+
+    /// An empty place in the lineage `to`, with everything that was held in `from` beside it.
+    pub(crate) fn emptied(
+        &self,
+        member: MemberId,
+        from: Option<ControlLineage>,
+        to: ControlLineage,
+        mut aside: Vec<Aside>,
+    ) -> io::Result<Turn> {
+        let mut changes = self.without_entries();
+        if let Some(lineage) = from {
+            let state = self.state().encode().map_err(io::Error::other)?;
+            aside.push(Aside { lineage, state });
+            changes.push(Change::Put(Key::Aside, encode(&aside)?));
+        }
+        changes.push(Change::Put(Key::Lineage, encode(&to)?));
+        let gone = [Key::Vote, Key::Committed, Key::Purged, Key::Snapshot];
+        changes.extend(gone.map(Change::Delete));
+        let recovered = Recovered {
+            log: Log::default(),
+            snapshot: None,
+            founded: Some(member.incarnation),
+            lineage: Some(to),
+            aside,
+        };
+        Ok((changes, recovered))
+    }
+
+    fn without_entries(&self) -> Vec<Change> {
+        let indexes = self.log.entries.keys();
+        indexes
+            .map(|index| Change::Delete(Key::Entry(*index)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
