@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("neighbor", &["types"]),
     ("vrrp-machine", &["types"]),
     ("raft-state", &["types"]),
+    ("identity", &["types"]),
     ("ha", &["types"]),
     // what shells share
     ("runtime", &["types"]),
@@ -39,7 +40,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("vrrp", &["types", "wire", "vrrp-machine", "runtime"]),
-    ("raft", &["types", "proto", "raft-state", "runtime"]),
+    (
+        "raft",
+        &["types", "proto", "raft-state", "identity", "runtime"],
+    ),
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
@@ -77,6 +81,7 @@ const PURE: &[&str] = &[
     "neighbor",
     "vrrp-machine",
     "raft-state",
+    "identity",
     "ha",
 ];
 

@@ -13,8 +13,8 @@ use pnet_datalink::{Channel, NetworkInterface};
 use runtime::Clock;
 use socket2::{Domain, Protocol, Socket, Type};
 use types::MacAddr;
-use vrrp::probe::Echo;
 use wire::arp::{Operation, Station};
+use wire::icmp::Echo;
 use wire::packet::Frame;
 
 /// An anchor that takes longer does not answer.
@@ -162,7 +162,7 @@ fn ask_kernel(target: IpAddr, clock: Clock) -> io::Result<bool> {
     // Tells our own questions from other programs', which is all that it has to do.
     let id = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
     let sequence = u16::try_from(clock.unix_millis() & 0xffff).unwrap_or_default();
-    let echo = Echo::new(remote, id);
+    let echo = Echo::new(remote.ip(), id);
     socket.send(&echo.request(sequence))?;
     let until = clock.now() + PATIENCE;
     let mut packet = [0; 1024];

@@ -19,6 +19,7 @@ Examples:
   tandem node --config /etc/tandem/node.toml
   tandem show ha --json
   tandem request cluster thaw
+  tandem cluster status
   tandem validate site.conf";
 
 /// Everything the one binary can be.
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     /// Tell a running node to do something.
     #[command(subcommand)]
     Request(cli::RequestCommand),
+    /// Build a cluster, let machines in, let them go.
+    #[command(subcommand)]
+    Cluster(cli::ClusterCommand),
     /// Check a configuration file, or a node.toml, without touching anything.
     Validate(cli::ValidateArgs),
 }

@@ -4,6 +4,7 @@
 //! main ─ args ─┬─ node ──── wiring: raft, forwarding, vrrp, ops and the bridges between them
 //!              ├─ witness ─ raft alone
 //!              ├─ demo, lab ─ the laboratory drives this same binary from outside
+//!              ├─ cluster ── machine: become a member; the rest asks a running node
 //!              └─ show, request, validate ─ the operator's client
 //! ```
 
@@ -14,6 +15,7 @@ mod drift;
 mod film;
 mod health;
 mod lifetime;
+mod machine;
 mod notice;
 mod operator;
 mod plan;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Lab(command) => lab::bench::run(&command),
         Command::Show(command) => client(cli::run_show(command)),
         Command::Request(command) => client(cli::run_request(command)),
+        Command::Cluster(command) => machine::run(command),
         Command::Validate(args) => cli::run_validate(&args),
     }
 }
@@ -100,8 +103,8 @@ fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
         .context("no threads")?;
     runtime.block_on(async {
         match kind {
-            Kind::Node => wiring::run(&bootstrap).await,
-            Kind::Witness => witness::run(&bootstrap).await,
+            Kind::Node => wiring::run(&bootstrap, file).await,
+            Kind::Witness => witness::run(&bootstrap, file).await,
         }
     })
 }
@@ -120,14 +123,16 @@ fn read_bootstrap(file: &Path) -> anyhow::Result<Bootstrap> {
 }
 
 fn client(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread()
+    client_runtime(async { Ok(work.await) }).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn client_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime.block_on(work),
-        Err(error) => {
-            eprintln!("error: no runtime for the client: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        .context("no runtime for the client")?
+        .block_on(work)
 }

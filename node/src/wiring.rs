@@ -17,6 +17,7 @@
 //! ```
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -35,6 +36,7 @@ use crate::coverage::Surveyor;
 use crate::drift::{Auditor, DriftStatus};
 use crate::film::{self, Scene};
 use crate::health::{Verdict, Watchman};
+use crate::machine::keep_members;
 use crate::operator::Desk;
 use crate::plan::forwarding::Process;
 use crate::programming::{self, Programming};
@@ -52,7 +54,7 @@ use crate::{lifetime, plan};
 const CLAIMS: usize = 16;
 
 /// Runs a node until it is told to stop or a part of it ends.
-pub(crate) async fn run(bootstrap: &Bootstrap) -> anyhow::Result<()> {
+pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()> {
     if bootstrap.is_witness() {
         bail!("this member is the witness, not a node: start it with 'tandem witness'");
     }
@@ -62,6 +64,8 @@ pub(crate) async fn run(bootstrap: &Bootstrap) -> anyhow::Result<()> {
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
         .await
         .context("the node cannot take part in agreement")?;
+    let seeds = keep_members(file.to_owned(), bootstrap.local, cluster.control.clone());
+    subsystem.spawn("node.toml", seeds);
     tracing::info!(cluster = %bootstrap.cluster, node = site.node, "waiting for a configuration");
     let first = bootstrap.configuration.as_deref();
     let running = running::obtain(&cluster.control, first, clock).await?;

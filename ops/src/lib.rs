@@ -7,11 +7,13 @@
 //! This crate owns the socket and its connections. It knows nothing itself: every answer comes
 //! through the port [`ports::Node`], and [`view`] turns what other crates keep into replies.
 
+mod members;
 pub mod ports;
 mod server;
 mod socket;
 pub mod view;
 
+pub use members::MembersPort;
 pub use ports::{Answer, GoOn, Header, Node, Unanswered};
 pub use server::serve;
 pub use socket::ServeError;

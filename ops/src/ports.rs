@@ -10,6 +10,7 @@ use proto::ops::{
     SessionsReply, VersionReply, VrrpReply,
 };
 
+use crate::members::MembersPort;
 use crate::view::SessionFilter;
 
 /// A reply that is being put together. Boxed, so that [`Node`] can be a `dyn` port.
@@ -64,6 +65,10 @@ pub trait Node: Send + Sync + 'static {
     fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply>;
     /// Forgets the candidate `name`.
     fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply>;
+    /// What operators may do about members; `None` where there are none.
+    fn members_port(&self) -> Option<&dyn MembersPort> {
+        None
+    }
 }
 
 /// How an operator ends the lack of a quorum.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::ops::members_server::MembersServer;
 use proto::ops::operator_server::{Operator, OperatorServer};
 use proto::ops::{
     ClusterReply, ConfigReply, DropCandidateReply, DropCandidateRequest, DropsReply, FibReply,
@@ -18,6 +19,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
+use crate::members::MembersApi;
 use crate::ports::{Answer, GoOn, Header, Node, Unanswered};
 use crate::socket::{self, ServeError};
 use crate::view::SessionFilter;
@@ -42,6 +44,9 @@ pub async fn serve(
     let mut shutdown = subsystem.shutdown();
     let server = tonic::transport::Server::builder()
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .add_service(MembersServer::new(MembersApi {
+            node: Arc::clone(&node),
+        }))
         .add_service(OperatorServer::new(Api { node }));
     subsystem.spawn("ops", async move {
         let incoming = UnixListenerStream::new(listener);

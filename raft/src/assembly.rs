@@ -102,12 +102,18 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let (tell, answers) = watch::channel(Vec::new());
     let in_touch = keep_in_touch(Arc::clone(local), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
-    let publish = Arc::new(watch::Sender::new(Arc::new(parts.recovered.agreed())));
-    let agreed = publish.subscribe();
+    let known = parts.recovered.agreed();
+    local.roster.follow(known.members());
+    let states = Arc::new(watch::Sender::new(Arc::new(known)));
+    let agreed = states.subscribe();
+    let publisher = Publisher {
+        states,
+        local: Arc::clone(local),
+    };
     let keeper = Keeper {
         control: control.clone(),
         journal: parts.journal,
-        publisher: Publisher(publish),
+        publisher,
         view,
     };
     let (orders, ordered) = mpsc::channel(ORDERS);
@@ -130,12 +136,17 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         orders,
         lineage,
     };
-    (Cluster { control, state }, server)
+    let cluster = Cluster {
+        control,
+        state,
+        membership: None,
+    };
+    (cluster, server)
 }
 
 /// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it
 /// waits: what it was about to tell others is told anew by whoever comes after.
-async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
+pub(crate) async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>) {
     // Cancel safe, for that reason.
     tokio::select! {
         biased;

@@ -16,6 +16,7 @@ use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
 use crate::lineage::{LineageView, Order, SurviveError};
 use crate::local::Local;
+use crate::members::Membership;
 use crate::pending::Pending;
 use crate::propose::Counter;
 use crate::seat::Seat;
@@ -28,6 +29,15 @@ pub struct Cluster {
     pub control: Control,
     /// What must survive a node.
     pub state: StateGroup,
+    /// Who is a member, on a cluster whose members show certificates.
+    pub membership: Option<Membership>,
+}
+
+impl Cluster {
+    /// The cluster's id.
+    pub fn id(&self) -> &str {
+        &self.control.local.cluster_id
+    }
 }
 
 /// The durable group: configuration, roles, port blocks.

@@ -65,7 +65,15 @@ pub enum StartError {
     },
     /// The certificates do not fit.
     #[error("the certificates cannot be used")]
-    Tls(#[source] tonic::transport::Error),
+    Tls(#[source] identity::CredentialsError),
+    /// The authority's files do not fit.
+    #[error("the authority's key {path} cannot be used: {reason}")]
+    Authority {
+        /// The key.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// No threads.
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),

@@ -189,6 +189,7 @@ impl Generations {
             id,
             generation: lineage.generation,
             gate: Gate::default(),
+            began_with_content: false,
         };
         Ok((running, log))
     }
@@ -267,8 +268,9 @@ fn is_due(
         // It holds the content of the old generation.
         return lacking >= reform;
     }
-    let others: Vec<NodeId> = local
-        .members
+    let view = local.roster.now();
+    let others: Vec<NodeId> = view
+        .members()
         .iter()
         .filter(|member| member.kind == MemberKind::Node && member.id != local.me.id)
         .map(|member| member.id)
@@ -283,7 +285,7 @@ fn is_due(
         .all(|node| answer_of(node).is_some_and(|answer| !answer.state_voter));
     if nobody_holds_it {
         // Everybody has just been started. The lowest goes first, the others if it does not.
-        return local.founder() == Some(local.me.id) || lacking >= reform;
+        return view.founder() == Some(local.me.id) || lacking >= reform;
     }
     // Somebody may hold it and go first; or it is out of reach, and must have its chance to return.
     lacking >= 2 * reform

@@ -9,7 +9,7 @@ use openraft::alias::{LogIdOf, SnapshotMetaOf, StoredMembershipOf, VoteOf};
 use openraft::{AppData, AppDataResponse, RaftTypeConfig};
 use raft_state::{
     Checksum, ClusterState, ControlCommand, ControlOutcome, ControlState, Incarnation,
-    StateCommand, StateOutcome, Versioned,
+    MembersOutcome, StateCommand, StateOutcome, Versioned,
 };
 use types::NodeId;
 
@@ -137,8 +137,13 @@ impl Group for ControlGroup {
 
     fn is_conclusive(outcome: &ControlOutcome) -> bool {
         match outcome {
-            // Perhaps it was the first time that made the base old, or forgot the candidate.
-            ControlOutcome::ConfigStale { .. } | ControlOutcome::CandidateUnknown { .. } => false,
+            // Perhaps it was the first time that made the base old, forgot the candidate, used the token
+            // or removed the member.
+            ControlOutcome::ConfigStale { .. }
+            | ControlOutcome::CandidateUnknown { .. }
+            | ControlOutcome::Members(
+                MembersOutcome::TokenRefused(_) | MembersOutcome::NotAMember,
+            ) => false,
             ControlOutcome::ConfigSet { .. }
             | ControlOutcome::ConfigTooLarge { .. }
             | ControlOutcome::RoleTaken
@@ -152,6 +157,14 @@ impl Group for ControlGroup {
             | ControlOutcome::CandidatesFull { .. }
             | ControlOutcome::CandidateDropped
             | ControlOutcome::SurvivalRecorded
+            | ControlOutcome::Members(
+                MembersOutcome::TokenAdded
+                | MembersOutcome::Redeemed { .. }
+                | MembersOutcome::MemberSet
+                | MembersOutcome::NameTaken { .. }
+                | MembersOutcome::Retiring
+                | MembersOutcome::Removed,
+            )
             | ControlOutcome::Nothing => true,
         }
     }

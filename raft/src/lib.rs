@@ -12,30 +12,41 @@ mod engine;
 mod error;
 mod generation;
 mod group;
+mod issuer;
+mod keeper;
 mod lineage;
 mod local;
+mod members;
 mod membership;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod network;
+mod newcomer;
 mod notice;
 mod pending;
 mod plan;
 mod probe;
 mod propose;
 mod publisher;
+mod roster;
 pub mod seam;
 mod seat;
 mod start;
 mod status;
 mod store;
+mod version;
 
 pub use changes::{Changes, Committed};
 pub use cluster::{Cluster, Control, StateGroup};
 pub use error::{ProposeError, PublishRefused, StartError};
 pub use group::GroupName;
+pub use keeper::RenewError;
 pub use lineage::{LineageView, SurviveError};
-pub use plan::{ClusterPlan, GroupTiming, Limits, Listen, Member, MemberKind, Timing, TlsFiles};
+pub use members::{Invitation, MembersError, Membership};
+pub use newcomer::{JoinError, Joined, join};
+pub use plan::{
+    ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, MemberKind, Timing, TlsFiles,
+};
 pub use start::start;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
 pub use store::{StoreError, StoreKind};

@@ -1,9 +1,11 @@
 //! What every part of this process knows about itself and the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use raft_state::Incarnation;
 use runtime::Clock;
 use types::{Instant, NodeId};
@@ -13,6 +15,8 @@ use crate::group::GroupName;
 use crate::notice::Notices;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 use crate::probe::{GroupProbe, Probe};
+use crate::roster::Roster;
+use crate::version;
 
 /// This process among the members.
 #[derive(Debug)]
@@ -20,14 +24,18 @@ pub(crate) struct Local {
     pub(crate) cluster_id: String,
     pub(crate) me: Member,
     pub(crate) incarnation: Incarnation,
-    pub(crate) members: Vec<Member>,
+    pub(crate) roster: Roster,
     pub(crate) timing: Timing,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     /// Who looks at what is applied here; only simulations do.
     pub(crate) observed_by: Option<Arc<dyn Probe>>,
-    /// When each member was last heard, in nanoseconds of the node's clock; 0 for never.
-    heard: Vec<(NodeId, AtomicU64)>,
+    /// When each member was last heard, by number, in nanoseconds of the node's clock; 0 for never.
+    heard: Box<[AtomicU64; 256]>,
+    /// The version of its software that each member told.
+    software: Mutex<BTreeMap<NodeId, String>>,
+    /// Why members and this one last did not talk to each other.
+    refusals: Mutex<BTreeMap<NodeId, String>>,
     pub(crate) notices: Notices,
 }
 
@@ -61,12 +69,11 @@ impl Local {
             cluster_id: plan.cluster_id.clone(),
             me,
             incarnation,
-            heard: members
-                .iter()
-                .map(|member| (member.id, AtomicU64::new(0)))
-                .collect(),
-            notices: Notices::new(members.iter().map(|member| member.id)),
-            members,
+            heard: Box::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            software: Mutex::default(),
+            refusals: Mutex::default(),
+            notices: Notices::default(),
+            roster: Roster::new(members),
             timing: plan.timing,
             limits: plan.limits,
             clock,
@@ -89,42 +96,63 @@ impl Local {
         self.me.kind == MemberKind::Witness
     }
 
-    /// What `node` is for; a witness if the plan does not know it, since that one gets least.
-    pub(crate) fn kind_of(&self, node: NodeId) -> MemberKind {
-        self.members
-            .iter()
-            .find(|member| member.id == node)
-            .map_or(MemberKind::Witness, |member| member.kind)
+    /// Everybody but this process, in the order of their numbers.
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let view = self.roster.now();
+        let ids = view.members().iter().map(|member| member.id);
+        let others: Vec<_> = ids.filter(|id| *id != self.me.id).collect();
+        others.into_iter()
     }
 
-    /// Everybody but this process, in the order of their numbers.
-    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let ids = self.members.iter().map(|member| member.id);
-        ids.filter(|id| *id != self.me.id)
+    /// What `node` is for; a witness if nobody knows it, since that one gets least.
+    pub(crate) fn kind_of(&self, node: NodeId) -> MemberKind {
+        self.roster.now().kind_of(node)
     }
 
     /// The member that founds the control group: the lowest of those that forward.
     pub(crate) fn founder(&self) -> Option<NodeId> {
-        self.members
-            .iter()
-            .find(|member| member.kind == MemberKind::Node)
-            .map(|member| member.id)
+        self.roster.now().founder()
     }
 
     /// `node` has just been heard.
     pub(crate) fn heard(&self, node: NodeId) {
-        if let Some((_, at)) = self.heard.iter().find(|(id, _)| *id == node) {
+        if let Some(at) = self.heard.get(usize::from(node.0)) {
             at.store(self.clock.now().as_nanos().max(1), Ordering::Relaxed);
         }
     }
 
     /// How long ago `node` was heard.
     pub(crate) fn heard_ago(&self, node: NodeId) -> Option<Duration> {
-        let (_, at) = self.heard.iter().find(|(id, _)| *id == node)?;
+        let at = self.heard.get(usize::from(node.0))?;
         match at.load(Ordering::Relaxed) {
             0 => None,
             at => Some(self.clock.now() - Instant::from_nanos(at)),
         }
+    }
+
+    /// `node` and this member do not talk, and why: said once, since it is tried again and again.
+    pub(crate) fn at_odds(&self, node: NodeId, reason: &str) {
+        let mut known = self.refusals.lock();
+        if known.get(&node).is_none_or(|known| known != reason) {
+            tracing::error!(%node, reason, "a member and this one do not talk to each other");
+            known.insert(node, reason.to_owned());
+        }
+    }
+
+    /// `node` has said which software it runs.
+    pub(crate) fn runs(&self, node: NodeId, software: &str) {
+        let mut known = self.software.lock();
+        if known.get(&node).is_none_or(|known| known != software) {
+            known.insert(node, software.to_owned());
+        }
+    }
+
+    /// The software that `node` said it runs, or this process's own.
+    pub(crate) fn software_of(&self, node: NodeId) -> Option<String> {
+        if node == self.me.id {
+            return Some(version::SOFTWARE.to_owned());
+        }
+        self.software.lock().get(&node).cloned()
     }
 }
 
@@ -174,11 +202,12 @@ pub(crate) mod tests {
             limits: Limits::default(),
         };
         let refused = |plan| Local::new(&plan, Incarnation(1), Clock::start()).unwrap_err();
+        let members = local.roster.now().members().to_vec();
         assert!(matches!(
-            refused(plan(NodeId(9), local.members.clone())),
+            refused(plan(NodeId(9), members.clone())),
             StartError::NotAMember(NodeId(9))
         ));
-        let twice = [local.members.clone(), local.members].concat();
+        let twice = [members.clone(), members].concat();
         assert!(matches!(
             refused(plan(NodeId(1), twice)),
             StartError::DuplicateMember(NodeId(1))

@@ -26,6 +26,7 @@ pub(crate) const QUESTION: Duration = Duration::from_millis(300);
 
 /// Takes `newcomer` in, if this member leads.
 pub(crate) async fn admit<G: Group>(
+    local: &Local,
     seat: &Seat<G>,
     running: &Running<G>,
     newcomer: MemberId,
@@ -33,6 +34,10 @@ pub(crate) async fn admit<G: Group>(
     let raft = &running.raft;
     if !raft.is_leader() {
         return JoinReply::NotLeader;
+    }
+    if !local.roster.now().welcomes(newcomer.node) {
+        tracing::debug!(group = %G::NAME, node = %newcomer.node, "not taken in: it is no member");
+        return JoinReply::NotYet;
     }
     let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {
         return JoinReply::NotYet;
@@ -104,8 +109,9 @@ pub(crate) async fn take_part(
 /// Only one member founds, and only when most of the members have said that there is nothing to join:
 /// a node with an empty disk must not found a second cluster beside the one that it has forgotten.
 pub(crate) fn may_found(local: &Local, answers: usize) -> bool {
-    let majority = local.members.len() / 2 + 1;
-    local.founder() == Some(local.me.id) && answers + 1 >= majority
+    let view = local.roster.now();
+    let majority = view.members().len() / 2 + 1;
+    view.founder() == Some(local.me.id) && answers + 1 >= majority
 }
 
 /// What is missing before there is a cluster, in the words of an operator's log.

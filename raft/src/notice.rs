@@ -4,15 +4,18 @@
 //! another one than they have: so it needs no connection, timer or question of its own, and a witness
 //! is not bothered with it. What is in it is nobody's business here.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use types::{Instant, NodeId};
 
 /// The notices of all members.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Notices {
     own: Mutex<Notice>,
-    others: Vec<(NodeId, Mutex<Option<Heard>>)>,
+    /// At most one a number of a node, and there are 256 of those.
+    others: Mutex<BTreeMap<NodeId, Heard>>,
 }
 
 /// A notice and its number in the life of who posted it; 0 is none.
@@ -29,16 +32,6 @@ struct Heard {
 }
 
 impl Notices {
-    pub(crate) fn new(members: impl IntoIterator<Item = NodeId>) -> Self {
-        Self {
-            own: Mutex::default(),
-            others: members
-                .into_iter()
-                .map(|member| (member, Mutex::default()))
-                .collect(),
-        }
-    }
-
     /// Replaces this member's notice.
     pub(crate) fn post(&self, content: Bytes) {
         let mut own = self.own.lock();
@@ -55,9 +48,7 @@ impl Notices {
 
     /// Another member's notice has come.
     pub(crate) fn heard(&self, member: NodeId, notice: Notice, at: Instant) {
-        if let Some((_, place)) = self.others.iter().find(|(id, _)| *id == member) {
-            *place.lock() = Some(Heard { notice, at });
-        }
+        self.others.lock().insert(member, Heard { notice, at });
     }
 
     /// Number of the last notice of `member`; 0 for none.
@@ -67,9 +58,9 @@ impl Notices {
 
     /// The last notice of `member`, and when it came.
     pub(crate) fn of(&self, member: NodeId) -> Option<(Notice, Instant)> {
-        let (_, place) = self.others.iter().find(|(id, _)| *id == member)?;
-        let heard = place.lock();
-        heard.as_ref().map(|heard| (heard.notice.clone(), heard.at))
+        let others = self.others.lock();
+        let heard = others.get(&member)?;
+        Some((heard.notice.clone(), heard.at))
     }
 }
 
@@ -79,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_told_until_it_has_been_seen() {
-        let notices = Notices::new([NodeId(2)]);
+        let notices = Notices::default();
         assert!(notices.unseen(0).is_none(), "nothing is posted yet");
         notices.post(Bytes::from_static(b"first"));
         let first = notices.unseen(0).unwrap();
@@ -93,7 +84,7 @@ mod tests {
 
     #[test]
     fn what_was_heard_is_kept_with_its_moment() {
-        let notices = Notices::new([NodeId(2)]);
+        let notices = Notices::default();
         let notice = Notice {
             number: 7,
             content: Bytes::from_static(b"word"),

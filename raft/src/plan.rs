@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use types::MemberKind;
 use types::{Name, NodeId};
 
 /// Who takes part, where they are reached, and what is kept where.
@@ -40,15 +41,6 @@ pub struct Member {
     pub addresses: Vec<SocketAddr>,
 }
 
-/// What a member is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MemberKind {
-    /// Forwards, holds everything, may lead.
-    Node,
-    /// Votes. Holds positions of the logs but not their content, never leads.
-    Witness,
-}
-
 /// Sockets that peers connect to.
 #[derive(Debug)]
 pub enum Listen {
@@ -65,8 +57,21 @@ pub struct TlsFiles {
     pub ca: PathBuf,
     /// This member's certificate; its name is the member's name.
     pub cert: PathBuf,
-    /// The private key of `cert`.
+    /// The private key of `cert`; may be the same file, which is then replaced as one.
     pub key: PathBuf,
+    /// What a member needs that signs others' certificates; without it the files are made by hand.
+    pub issuing: Option<Issuing>,
+}
+
+/// What a node needs to make members: every node of a cluster that was made by `init` has it.
+#[derive(Clone, Debug)]
+pub struct Issuing {
+    /// The private key of the authority.
+    pub authority_key: PathBuf,
+    /// What a newcomer is told: the router that the cluster is.
+    pub router: Name,
+    /// What a new node is told: the file with the key of the heartbeats.
+    pub heartbeat_key: Option<PathBuf>,
 }
 
 /// Timers of one group.

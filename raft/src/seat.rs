@@ -26,6 +26,9 @@ pub(crate) struct Running<G: Group> {
     pub(crate) generation: u64,
     /// Where proposals enter.
     pub(crate) gate: Gate,
+    /// It began with a log or a snapshot. What the consensus says of itself comes a moment later, and in
+    /// that moment nobody may take it for an empty one.
+    pub(crate) began_with_content: bool,
 }
 
 /// Where proposals enter; whoever closes it waits until those that are under way have their answers.
@@ -69,7 +72,7 @@ impl<G: Group> Running<G> {
     pub(crate) fn is_formed(&self) -> bool {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        metrics.membership_config.voter_ids().next().is_some()
+        self.began_with_content || metrics.membership_config.voter_ids().next().is_some()
     }
 
     /// Who leads as far as this instance knows, itself included.

@@ -13,21 +13,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::{Clock, Shutdown, Subsystem};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::assembly::{Parts, assemble};
 use crate::cluster::Cluster;
 use crate::error::StartError;
 use crate::group::{ControlGroup, Group, GroupName};
+use crate::issuer::{Issuer, Signer};
+use crate::keeper::Keeper;
 use crate::local::Local;
+use crate::members::Membership;
 use crate::network::Peers;
-use crate::network::grpc::{Grpc, Service, Tls, adopt, check_tls, serve};
-use crate::plan::{ClusterPlan, Listen};
+use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
+use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
 use crate::store::{DiskStore, Journal, Recovered, next_incarnation, open_or_replace};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
+/// Renewals that may wait to be asked for; an operator asks for one at a time.
+const RENEWALS: usize = 4;
 /// For what runs to end, when it is asked to.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -46,15 +51,12 @@ pub async fn start(
             }
         })?;
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
-    let tls = plan.tls.as_ref().map(Tls::load).transpose()?;
-    if let Some(tls) = &tls {
-        check_tls(tls)?;
-    }
+    let secured = plan.tls.map(|files| secure(files, &local)).transpose()?;
     let listeners = bind(plan.listen)?;
     let (store, recovered) = open_store(&plan.data_dir, &local)?;
     let prepared = Prepared {
         local,
-        tls,
+        secured,
         listeners,
         store,
         recovered,
@@ -93,20 +95,35 @@ fn bind(listen: Listen) -> Result<Vec<TcpListener>, StartError> {
     }
 }
 
+/// What a member with certificates has.
+struct Secured {
+    files: TlsFiles,
+    tls: Tls,
+    signer: Option<Signer>,
+}
+
+fn secure(files: TlsFiles, local: &Local) -> Result<Secured, StartError> {
+    Ok(Secured {
+        tls: Tls::load(&files, &local.cluster_id, &local.me.name)?,
+        signer: Signer::load(&files, &local.cluster_id)?,
+        files,
+    })
+}
+
 /// Opens the control group's store. A damaged one is moved aside if the others can restore it.
 fn open_store(
     data_dir: &Path,
     local: &Local,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
     let path: PathBuf = data_dir.join("control");
-    let alone = local.members.len() == 1;
+    let alone = local.roster.now().members().len() == 1;
     open_or_replace(&path, local.incarnation, alone)
 }
 
 /// What was done before the runtime was there.
 struct Prepared {
     local: Arc<Local>,
-    tls: Option<Tls>,
+    secured: Option<Secured>,
     listeners: Vec<TcpListener>,
     store: DiskStore,
     recovered: Recovered<ControlGroup>,
@@ -169,20 +186,58 @@ async fn close<G: Group>(seat: &Seat<G>) {
 
 /// Assembles the groups on gRPC and on the disk's own thread.
 fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartError> {
-    let tls = prepared.tls;
-    let peers: Peers = Arc::new(Grpc::new(&prepared.local, tls.as_ref()));
+    let (local, secured) = (prepared.local, prepared.secured);
+    let grpc = Grpc::new(&local, secured.as_ref().map(|secured| &secured.tls));
+    let peers: Peers = Arc::new(grpc.clone());
     let listeners = adopt(prepared.listeners)?;
     let journal = Journal::on_thread(prepared.store, inner).map_err(StartError::Threads)?;
     let parts = Parts {
-        local: prepared.local,
+        local,
         peers,
         recovered: prepared.recovered,
         journal,
     };
-    let (cluster, server) = assemble(parts, inner);
-    let secure = tls.is_some();
-    let service = Service { server, secure };
+    let (mut cluster, server) = assemble(parts, inner);
+    let tls = secured.as_ref().map(|secured| secured.tls.clone());
+    let membership = secured.map(|secured| keep(secured, grpc, &cluster, inner));
+    let issuer = membership.as_ref().and_then(|kept| kept.issuer.clone());
+    cluster.membership = membership;
+    let service = Service {
+        server,
+        tls: tls.clone(),
+        issuer,
+    };
     let shutdown = inner.shutdown();
     inner.spawn("serve", serve(service, listeners, tls, shutdown));
     Ok(cluster)
+}
+
+/// Starts what keeps this member a member.
+fn keep(secured: Secured, peers: Grpc, cluster: &Cluster, inner: &mut Subsystem) -> Membership {
+    let control = cluster.control.clone();
+    let signer = secured.signer;
+    let issuer = signer.map(|signer| Issuer {
+        control: control.clone(),
+        signer,
+    });
+    let issuer = issuer.map(Arc::new);
+    let (renewals, requests) = mpsc::channel(RENEWALS);
+    let keeper = Keeper {
+        control: control.clone(),
+        state: cluster.state.clone(),
+        tls: secured.tls.clone(),
+        files: secured.files,
+        issuer: issuer.clone(),
+        peers,
+        renewals: requests,
+    };
+    let shutdown = inner.shutdown();
+    let keeping = keeper.run(shutdown);
+    inner.spawn("membership", keeping);
+    Membership {
+        control,
+        tls: secured.tls,
+        issuer,
+        renewals,
+    }
 }

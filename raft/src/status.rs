@@ -1,5 +1,6 @@
 //! How the groups are, for operators and for readiness.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -66,10 +67,14 @@ pub struct MemberStatus {
     pub name: Name,
     /// Whether it forwards.
     pub kind: MemberKind,
+    /// Where it is reached.
+    pub addresses: Vec<SocketAddr>,
     /// Whether it is agreed on that its vote counts.
     pub role: MemberRole,
     /// Which of its lives is a member; `None` when it is none.
     pub incarnation: Option<Incarnation>,
+    /// The version of its software; `None` before it was heard.
+    pub software: Option<String>,
     /// When it was last heard; `None` for this member itself, or when it never was.
     pub heard_ago: Option<Duration>,
     /// Up to which log index it is known to hold everything; only the leader knows of others.
@@ -126,7 +131,9 @@ pub(crate) fn of<G: Group>(
         membership = metrics.committed_membership_config.as_ref().clone();
     }
     status.members = local
-        .members
+        .roster
+        .now()
+        .members()
         .iter()
         .map(|member| member_of::<G>(member, local, &membership, &matched))
         .collect();
@@ -158,12 +165,14 @@ fn member_of<G: Group>(
         id: member.id,
         name: member.name.clone(),
         kind: member.kind,
+        addresses: member.addresses.clone(),
         role: match (voter, learner) {
             (Some(_), _) => MemberRole::Voter,
             (None, Some(_)) => MemberRole::Learner,
             (None, None) => MemberRole::Absent,
         },
         incarnation: id.and_then(MemberId::from_u64).map(|id| id.incarnation),
+        software: local.software_of(member.id),
         heard_ago: local.heard_ago(member.id),
         matched: matched
             .iter()

@@ -110,6 +110,7 @@ impl Authority {
             ca: write("ca", &self.pem),
             cert: write("cert", &certificate.pem()),
             key: write("key", &key.serialize_pem()),
+            issuing: None,
         }
     }
 }

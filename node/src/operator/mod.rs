@@ -8,6 +8,7 @@ mod drift;
 mod ha;
 mod interfaces;
 mod links;
+mod members;
 mod order;
 mod vrrp;
 
@@ -132,6 +133,10 @@ impl Desk {
 }
 
 impl ops::Node for Desk {
+    fn members_port(&self) -> Option<&dyn ops::MembersPort> {
+        Some(self)
+    }
+
     fn header(&self) -> Header {
         Header {
             node: self.site.node.clone(),

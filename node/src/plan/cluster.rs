@@ -1,7 +1,7 @@
 //! Who takes part in agreement.
 
 use config::bootstrap::{Bootstrap, MemberKind, Security};
-use raft::{ClusterPlan, Limits, Listen, Member, Timing, TlsFiles};
+use raft::{ClusterPlan, Issuing, Limits, Listen, Member, Timing, TlsFiles};
 
 /// The cluster as `node.toml` describes it.
 pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
@@ -21,11 +21,17 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
                 ca,
                 certificate,
                 key,
-                ..
+                authority_key,
+                heartbeat_key_file,
             } => Some(TlsFiles {
                 ca: ca.clone(),
                 cert: certificate.clone(),
                 key: key.clone(),
+                issuing: authority_key.as_ref().map(|authority_key| Issuing {
+                    authority_key: authority_key.clone(),
+                    router: bootstrap.router.clone(),
+                    heartbeat_key: heartbeat_key_file.clone(),
+                }),
             }),
             Security::InsecureLab => None,
         },

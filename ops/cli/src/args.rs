@@ -7,8 +7,13 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use types::Protocol;
 
+mod members;
 mod order;
 
+pub use members::{
+    ClusterCommand, HaLinkArg, InitArgs, JoinArgs, Kind, Life, MachineArgs, MembersOptions,
+    RemoveArgs, ReplaceArgs, TokenArgs,
+};
 pub use order::{CandidateArgs, ClusterRequest, RequestCommand, RequestOptions, SurviveArgs};
 
 /// Where a node listens unless its node.toml says otherwise.

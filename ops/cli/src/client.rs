@@ -23,6 +23,7 @@ const LARGEST_REPLY: usize = 128 << 20;
 pub(crate) struct Client<'a> {
     socket: &'a Path,
     operator: OperatorClient<Channel>,
+    channel: Channel,
 }
 
 impl<'a> Client<'a> {
@@ -42,8 +43,13 @@ impl<'a> Client<'a> {
         let endpoint = Endpoint::from_static("http://tandem");
         let channel = within(socket, endpoint.connect_with_connector(connector)).await?;
         let channel = channel.map_err(|error| Failure::lost(socket, &error))?;
-        let operator = OperatorClient::new(channel).max_decoding_message_size(LARGEST_REPLY);
-        Ok(Self { socket, operator })
+        let operator =
+            OperatorClient::new(channel.clone()).max_decoding_message_size(LARGEST_REPLY);
+        Ok(Self {
+            socket,
+            operator,
+            channel,
+        })
     }
 
     /// Makes one call and waits for its reply.
@@ -59,7 +65,25 @@ impl<'a> Client<'a> {
             .map(Response::into_inner)
             .map_err(|status| Failure::calling(self.socket, &status))
     }
+
+    /// Makes one call of another service and waits for its reply, longer than for a view.
+    pub(crate) async fn ask_on<T, F>(self, call: impl FnOnce(Channel) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let answered = tokio::time::timeout(AGREEMENT, call(self.channel)).await;
+        let answered = answered.map_err(|_| Failure::Silent {
+            path: self.socket.to_owned(),
+            waited: AGREEMENT,
+        })?;
+        answered
+            .map(Response::into_inner)
+            .map_err(|status| Failure::calling(self.socket, &status))
+    }
 }
+
+/// Longest wait for a change that members have to agree on several times.
+const AGREEMENT: Duration = Duration::from_secs(30);
 
 async fn within<T>(socket: &Path, waiting: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::time::timeout(PATIENCE, waiting)

@@ -11,6 +11,7 @@
 mod args;
 mod client;
 mod failure;
+mod members;
 mod render;
 mod request;
 mod show;
@@ -22,9 +23,14 @@ pub use args::{
     CandidateArgs, ClusterRequest, ConfigArgs, DropsArgs, HaArgs, HaView, RequestCommand,
     RequestOptions, Rows, SessionsArgs, ShowCommand, ShowOptions, SurviveArgs, ValidateArgs,
 };
+pub use args::{
+    ClusterCommand, HaLinkArg, InitArgs, JoinArgs, Kind, Life, MachineArgs, MembersOptions,
+    RemoveArgs, ReplaceArgs, TokenArgs,
+};
 pub use failure::{
     EXIT_COMMAND, EXIT_NEEDS_FORCE, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure,
 };
+pub use members::{MembersQuestion, members, run_members};
 pub use request::{request, run_request};
 pub use show::{Page, run_show, show};
 pub use validate::{Verdict, run_validate, validate};

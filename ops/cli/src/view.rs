@@ -8,6 +8,7 @@ mod ha;
 mod ha_drift;
 mod ha_links;
 mod interfaces;
+mod members;
 mod neighbors;
 mod order;
 mod processors;
@@ -17,8 +18,9 @@ mod vrrp;
 
 use proto::ops::{
     ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
-    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply,
-    SessionsReply, VersionReply, VrrpReply,
+    HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply, MembersReply,
+    NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply, VersionReply,
+    VrrpReply,
 };
 use serde::Serialize;
 
@@ -88,9 +90,13 @@ stamped!(
     HaLinksReply,
     HaReply,
     InterfacesReply,
+    InvitationReply,
     LineageReply,
+    MembersReply,
     NeighborsReply,
     ProcessorsReply,
+    RemovedReply,
+    RotatedReply,
     SessionsReply,
     VersionReply,
     VrrpReply,

@@ -2,6 +2,8 @@
 //!
 //! `ops/cli/tests` includes this file too, so that both sides of the socket speak of the same node.
 
+mod members;
+
 use ops::{Answer, GoOn, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
     Candidate, ClusterReply, ConfigReply, DriftRepairs, DropCandidateReply, DropsReply,
@@ -36,6 +38,10 @@ impl Default for Sample {
 }
 
 impl Node for Sample {
+    fn members_port(&self) -> Option<&dyn ops::MembersPort> {
+        Some(self)
+    }
+
     fn header(&self) -> Header {
         Header {
             node: "b".to_owned(),

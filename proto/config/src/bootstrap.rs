@@ -67,11 +67,13 @@ impl Bootstrap {
                     ca,
                     certificate,
                     key,
+                    authority_key,
                     heartbeat_key_file,
                 } => Security::Tls {
                     ca: root(ca),
                     certificate: root(certificate),
                     key: root(key),
+                    authority_key: authority_key.map(root),
                     heartbeat_key_file: heartbeat_key_file.map(root),
                 },
                 Security::InsecureLab => Security::InsecureLab,
@@ -158,6 +160,8 @@ pub enum Security {
         certificate: PathBuf,
         /// Its private key.
         key: PathBuf,
+        /// The authority's private key, on nodes of a cluster that makes its own certificates.
+        authority_key: Option<PathBuf>,
         /// The key of the heartbeats; always there on a node that has HA links.
         heartbeat_key_file: Option<PathBuf>,
     },

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId};
+use crate::local::Local;
 use crate::network::Clients;
 use crate::propose::Proposer;
 use crate::seat::{Gate, Running};
@@ -18,19 +19,30 @@ use crate::store::{
 /// For the consensus to let go of its state machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Publishes every change of the control group's state; the newest only.
+/// Publishes every change of the control group's state; the newest only. Who is a member is in force
+/// before anybody hears of it.
 #[derive(Clone)]
-pub(crate) struct Publisher(pub(crate) Arc<watch::Sender<Arc<ControlState>>>);
+pub(crate) struct Publisher {
+    pub(crate) states: Arc<watch::Sender<Arc<ControlState>>>,
+    pub(crate) local: Arc<Local>,
+}
+
+impl Publisher {
+    fn publish(&self, state: &ControlState) {
+        self.local.roster.follow(state.members());
+        self.states.send_replace(Arc::new(state.clone()));
+    }
+}
 
 impl Observer<ControlGroup> for Publisher {
     fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
-        self.0.send_replace(Arc::new(state.clone()));
+        self.publish(state);
     }
 
     /// A node that begins anew in another lineage goes on with what it knew until it has caught up.
     fn replaced(&self, state: &ControlState) {
         if *state != ControlState::default() {
-            self.0.send_replace(Arc::new(state.clone()));
+            self.publish(state);
         }
     }
 }
@@ -58,6 +70,7 @@ impl Instance {
             incarnation: recovered.founded.unwrap_or(local.incarnation),
         };
         let config = config_of(ControlGroup::NAME, local).map_err(|error| error.to_string())?;
+        let began_with_content = recovered.holds_anything();
         let mut machine = Machine::new(
             recovered.snapshot.take(),
             Arc::<Applied<ControlGroup>>::default(),
@@ -83,6 +96,7 @@ impl Instance {
             id,
             generation: lineage.wire(),
             gate: Gate::default(),
+            began_with_content,
         };
         Ok(Self {
             running,

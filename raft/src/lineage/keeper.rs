@@ -163,7 +163,9 @@ impl Keeper {
             }
             End::Adopt(to) => {
                 let held = instance.end().await?;
-                let turn = held.emptied(member, None, to, aside);
+                // Something may have come in at the last moment: then it is kept like anything else.
+                let from = (!held.is_empty()).then_some(lineage);
+                let turn = held.emptied(member, from, to, aside);
                 return Ok((self.write(turn).await?, None));
             }
         };

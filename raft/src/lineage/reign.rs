@@ -232,7 +232,7 @@ impl<'a> Reign<'a> {
             return;
         }
         let (running, control) = (self.running.clone(), &self.keeper.control);
-        let (aside, agreed) = (self.aside, self.keeper.publisher.0.subscribe());
+        let (aside, agreed) = (self.aside, self.keeper.publisher.states.subscribe());
         work.push(Box::pin(async move {
             caught_up(&running).await;
             let winner: Arc<ControlState> = Arc::clone(&agreed.borrow());
@@ -303,8 +303,9 @@ impl<'a> Reign<'a> {
                 *lineage != self.lineage && lineage.generation >= self.lineage.generation
             })
             .collect();
-        let nodes = local
-            .members
+        let view = local.roster.now();
+        let nodes = view
+            .members()
             .iter()
             .filter(|member| member.kind == MemberKind::Node);
         (lineages.len() == nodes.count())

@@ -91,7 +91,7 @@ impl Server {
         else {
             return Err(wrong("another generation runs here"));
         };
-        reply(&membership::admit(seat, &running, source).await)
+        reply(&membership::admit(&self.local, seat, &running, source).await)
     }
 
     /// Feeds a stream of entries to the group's instance.

@@ -13,6 +13,7 @@ use crate::group::{Group, MemberId};
 use crate::local::Local;
 use crate::plan::MemberKind;
 use crate::store::{decode, encode};
+use crate::version;
 
 /// Makes the clients of one running instance.
 pub(crate) struct Clients {
@@ -35,6 +36,7 @@ impl Clients {
                 target,
                 source: self.id.to_u64(),
                 generation: self.generation,
+                protocol: version::PROTOCOL,
             },
             peers: Arc::clone(&self.peers),
             to,

@@ -17,6 +17,7 @@ use crate::local::Local;
 use crate::notice::Notice;
 use crate::plan::MemberKind;
 use crate::seat::Running;
+use crate::version;
 
 /// Between two signs of life, and for an answer to one.
 const TOUCH: Duration = Duration::from_millis(300);
@@ -121,8 +122,24 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
             notice_seen: between_nodes(local, node).then(|| local.notices.seen(node)),
+            source: u32::from(local.me.id.0),
+            protocol: version::PROTOCOL,
         };
-        let answer = peers.hello(node, question, patience).await.ok()?;
+        let answer = match peers.hello(node, question, patience).await {
+            Ok(answer) => answer,
+            // Certificate, cluster or version: an operator has to do something about it.
+            Err(Failure::Untrusted(reason) | Failure::Refused(reason)) => {
+                local.at_odds(node, &reason);
+                return None;
+            }
+            Err(
+                Failure::Unsent(_) | Failure::Invalid(_) | Failure::Late(_) | Failure::Broken(_),
+            ) => return None,
+        };
+        if let Err(old) = version::check(answer.protocol) {
+            local.at_odds(node, &old.to_string());
+            return None;
+        }
         local.heard(node);
         if answer.notice_number != 0 {
             let notice = Notice {
@@ -131,6 +148,7 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
             };
             local.notices.heard(node, notice, local.clock.now());
         }
+        local.runs(node, &answer.software);
         Some(answer)
     });
     let answers = futures::future::join_all(questions).await;

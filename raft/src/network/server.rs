@@ -20,6 +20,7 @@ use crate::local::Local;
 use crate::plan::Member;
 use crate::seat::{Running, Seat};
 use crate::status::Health;
+use crate::version;
 
 /// Answers other members, whatever carries their questions. Cheap to clone.
 #[derive(Clone)]
@@ -49,11 +50,13 @@ pub(super) fn wrong(reason: impl Into<String>) -> Failure {
 
 impl Server {
     /// Who says that it has sent a message with this header; that it has is the transport's to check.
-    pub fn sender(&self, header: Option<&Header>) -> Result<&Member, Failure> {
+    pub fn sender(&self, header: Option<&Header>) -> Result<Member, Failure> {
         let (_group, source) = self.group(header)?;
-        let members = &self.local.members;
-        let known = members.iter().find(|member| member.id == source.node);
-        known.ok_or_else(|| bad("the plan does not know the sender"))
+        let known = self.local.roster.now().get(source.node).cloned();
+        known.ok_or_else(|| {
+            let node = source.node;
+            Failure::Untrusted(format!("node {node} is not a member of this cluster"))
+        })
     }
 
     /// Answers one question.
@@ -72,8 +75,8 @@ impl Server {
     /// Passes on that another survivor would give way; the lineages' keeper alone may answer.
     async fn settle(&self, message: &Message, source: MemberId) -> Result<Reply, Failure> {
         let question: Question = answer::question(&message.payload)?;
-        let members = &self.local.members;
-        let sender = members.iter().find(|member| member.id == source.node);
+        let view = self.local.roster.now();
+        let sender = view.get(source.node);
         let generation = message.header.as_ref().map(|header| header.generation);
         if sender.is_none_or(|sender| sender.name != question.standing.name)
             || generation != Some(question.standing.lineage.wire())
@@ -130,6 +133,7 @@ impl Server {
         if question.node != u32::from(self.local.me.id.0) {
             return Err(wrong(format!("this is node {}", self.local.me.id)));
         }
+        version::check(question.protocol).map_err(|old| wrong(old.to_string()))?;
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
         let seen = question.notice_seen;
@@ -154,6 +158,8 @@ impl Server {
             control_committed: standing.map(|standing| standing.committed),
             control_frozen: lineage.frozen,
             name: self.local.me.name.to_string(),
+            protocol: version::PROTOCOL,
+            software: version::SOFTWARE.to_owned(),
         })
     }
 
@@ -163,6 +169,7 @@ impl Server {
         if header.cluster_id != self.local.cluster_id {
             return Err(wrong("this is another cluster"));
         }
+        version::check(header.protocol).map_err(|old| wrong(old.to_string()))?;
         let group = GroupName::from_wire(header.group).ok_or_else(|| bad("no such group"))?;
         let source = MemberId::from_u64(header.source).ok_or_else(|| bad("no such member"))?;
         Ok((group, source))

@@ -136,6 +136,11 @@ impl<G: Group> Recovered<G> {
         Ok(recovered)
     }
 
+    /// Whether there is something that was agreed on, or may have been.
+    pub(crate) fn holds_anything(&self) -> bool {
+        !self.log.entries.is_empty() || self.snapshot.is_some()
+    }
+
     /// Whether nothing was ever written by a consensus.
     pub(crate) fn is_blank(&self) -> bool {
         self.log.vote.is_none() && self.log.entries.is_empty() && self.snapshot.is_none()

@@ -15,8 +15,9 @@ pub use cluster::{
     Batch, ClusterState, Incarnation, Names, Packed, PackedChange, StateCommand, StateOutcome,
 };
 pub use control::{
-    Candidate, Candidates, ConfigRecord, ControlCommand, ControlLineage, ControlOutcome,
-    ControlState, History, Lineage, Role, Standing, Survival, SurvivalReason, Survivals,
-    candidates_of, yielding,
+    Candidate, Candidates, CertificateRecord, Certificates, ConfigRecord, ControlCommand,
+    ControlLineage, ControlOutcome, ControlState, History, Judgement, Lineage, MemberRecord,
+    MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer, Role, Standing, Survival,
+    SurvivalReason, Survivals, TokenRecord, TokenRefusal, TokenUse, candidates_of, yielding,
 };
 pub use snapshot::{SnapshotError, Versioned};

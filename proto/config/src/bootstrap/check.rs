@@ -202,8 +202,9 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
         root.missing_unless_given(file, "heartbeat-key-file", next_step);
     }
     for (key, useful) in [
-        ("ha-link", paired),
-        ("heartbeat-key-file", paired),
+        // Also before there is a peer: a cluster grows from one node.
+        ("ha-link", is_node),
+        ("heartbeat-key-file", is_node),
         ("ha", paired),
         ("configuration", is_node),
         ("port", is_node),
@@ -212,7 +213,7 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
         if root.has(key) && !useful {
             let fault = Fault::new(
                 "it has no effect on this member",
-                "take it away: the witness only votes, and a single node has no peer",
+                "take it away: the witness only votes",
             );
             file.report(root.place_of(file, key), key, None, fault);
         }

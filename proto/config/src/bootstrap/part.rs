@@ -200,11 +200,13 @@ pub(super) fn security(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Secu
                 path.map(|path| path.value)
             };
             let (ca, certificate, key) = (needed("ca"), needed("certificate"), needed("key"));
+            let authority_key = path(&mut tls, file, "authority-key");
             tls.finish(file);
             Some(Security::Tls {
                 ca: ca?,
                 certificate: certificate?,
                 key: key?,
+                authority_key: authority_key.map(|path| path.value),
                 heartbeat_key_file: heartbeat_key.map(|path| path.value),
             })
         }

@@ -5,6 +5,7 @@
 //! silent after knocking is shown out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -32,18 +33,18 @@ const FIRST_WORDS: usize = 24;
 const REST: Duration = Duration::from_millis(100);
 
 /// Lets connections in.
-#[derive(Debug)]
 pub(super) struct Door {
-    members: BTreeSet<IpAddr>,
+    /// The addresses of the members, who change.
+    members: Box<dyn Fn() -> BTreeSet<IpAddr> + Send + Sync>,
     inside: Mutex<BTreeMap<IpAddr, usize>>,
     refused: AtomicU64,
 }
 
 impl Door {
     /// Nobody is inside yet; `members` never have to queue behind strangers.
-    pub(super) fn new(members: BTreeSet<IpAddr>) -> Arc<Self> {
+    pub(super) fn new(members: impl Fn() -> BTreeSet<IpAddr> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
-            members,
+            members: Box::new(members),
             inside: Mutex::default(),
             refused: AtomicU64::new(0),
         })
@@ -86,14 +87,15 @@ impl Door {
     }
 
     fn place(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+        let members = (self.members)();
         let mut inside = self.inside.lock();
         let own = inside.get(&from).copied().unwrap_or_default();
         let strangers: usize = inside
             .iter()
-            .filter(|(address, _)| !self.members.contains(address))
+            .filter(|(address, _)| !members.contains(address))
             .map(|(_, count)| count)
             .sum();
-        let is_member = self.members.contains(&from);
+        let is_member = members.contains(&from);
         if own >= PER_ADDRESS || !is_member && strangers >= STRANGERS {
             drop(inside);
             self.note_refusal(&format!(
@@ -118,6 +120,15 @@ impl Door {
                 "connections from other members' network are refused"
             );
         }
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("inside", &self.inside)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
     }
 }
 
@@ -222,7 +233,7 @@ mod tests {
 
     #[test]
     fn an_address_gets_its_places_and_no_more_and_has_them_back() {
-        let door = Door::new([address(1)].into());
+        let door = Door::new(|| [address(1)].into());
         let mut places: Vec<_> = (0..PER_ADDRESS)
             .map(|_| door.place(address(1)).unwrap())
             .collect();
@@ -235,7 +246,7 @@ mod tests {
 
     #[test]
     fn strangers_never_take_a_members_place() {
-        let door = Door::new([address(1)].into());
+        let door = Door::new(|| [address(1)].into());
         let strangers: Vec<_> = (2..=255)
             .filter_map(|last| door.place(address(last)))
             .collect();
@@ -250,7 +261,7 @@ mod tests {
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let target = listener.local_addr().unwrap();
-        let mut guests = Box::pin(Door::new(BTreeSet::new()).watch(listener));
+        let mut guests = Box::pin(Door::new(BTreeSet::new).watch(listener));
         let _silent = TcpStream::connect(target).await.unwrap();
         let mut guest = guests.next().await.unwrap().unwrap();
         let end = guest.read_u8().await.unwrap_err();

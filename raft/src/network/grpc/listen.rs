@@ -1,84 +1,115 @@
 //! Sockets on which other members reach this one.
 
-use std::net::{SocketAddr, TcpListener};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
+use proto::raft::admission_server::AdmissionServer;
 use proto::raft::peering_server::PeeringServer;
 use runtime::Shutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
 
-use super::door::Door;
+use super::door::{Door, Guest};
 use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
 use super::service::Service;
 use super::tls::Tls;
 use crate::error::StartError;
 
+/// Largest question of somebody who is no member yet.
+const MAX_JOIN: usize = 16 << 10;
+/// For a handshake; whoever takes longer is hung up on.
+const HANDSHAKE: Duration = Duration::from_secs(2);
+/// Handshakes at a time; beyond, connections wait in the kernel's queue, and there is room again as
+/// soon as one has ended or has taken too long.
+const HANDSHAKES: usize = 64;
 /// A connection whose other end answers no ping for that long is given up.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Serves on all `listeners` until the end.
 pub(crate) async fn serve(
     service: Service,
-    listeners: Vec<tokio::net::TcpListener>,
+    listeners: Vec<TcpListener>,
     tls: Option<Tls>,
     mut shutdown: Shutdown,
 ) {
-    let members = service.server.local.members.iter();
-    let addresses = members.flat_map(|member| &member.addresses);
-    let door = Door::new(addresses.map(SocketAddr::ip).collect());
+    let local = Arc::clone(&service.server.local);
+    let door = Door::new(move || {
+        let view = local.roster.now();
+        let addresses = view.members().iter().flat_map(|member| &member.addresses);
+        addresses.map(SocketAddr::ip).collect::<BTreeSet<_>>()
+    });
     let watched = listeners
         .into_iter()
         .map(|listener| Arc::clone(&door).watch(listener).boxed());
     let incoming = futures::stream::select_all(watched);
-    let mut builder = tonic::transport::Server::builder();
-    if let Some(tls) = tls {
-        match builder.tls_config(tls.for_server()) {
-            Ok(secured) => builder = secured,
-            Err(error) => {
-                // The same certificates were accepted when the group was started.
-                tracing::error!(%error, "the certificates cannot be used any more");
-                return;
+    let serving = async {
+        match tls {
+            None => serve_on(service, incoming).await,
+            Some(tls) => {
+                let secured = incoming
+                    .filter_map(|guest| async { guest.ok() })
+                    .map(move |guest| handshake(tls.clone(), guest))
+                    .buffer_unordered(HANDSHAKES)
+                    .filter_map(|stream| async { stream.map(Ok) });
+                serve_on(service, secured).await;
             }
         }
-    }
-    let service = PeeringServer::new(service)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE);
-    let serving = builder
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE))
-        .add_service(service)
-        .serve_with_incoming(incoming);
+    };
     // At the end connections are cut: a member that waits for its peers to hang up never ends.
     tokio::select! {
         biased;
         () = shutdown.requested() => {}
-        end = serving => if let Err(error) = end {
-            tracing::error!(%error, "members cannot reach this one any more");
-        },
+        () = serving => {}
     }
 }
 
-/// Checks the certificates before anything depends on them.
-pub(crate) fn check_tls(tls: &Tls) -> Result<(), StartError> {
-    tonic::transport::Server::builder()
-        .tls_config(tls.for_server())
-        .map(drop)
-        .map_err(StartError::Tls)
+/// The stream after its handshake, if that went well. Each begins with the credentials of its moment.
+async fn handshake(tls: Tls, guest: Guest) -> Option<TlsStream<Guest>> {
+    let from = guest.connect_info().remote_addr();
+    let accepting = tls.acceptor().accept(guest);
+    let reason = match tokio::time::timeout(HANDSHAKE, accepting).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no handshake within {HANDSHAKE:?}"),
+    };
+    tracing::debug!(?from, %reason, "a connection was refused");
+    None
+}
+
+async fn serve_on<S, I>(service: Service, incoming: I)
+where
+    S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    I: Stream<Item = Result<S, std::io::Error>>,
+{
+    let admission = AdmissionServer::new(service.clone()).max_decoding_message_size(MAX_JOIN);
+    let peering = PeeringServer::new(service)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let serving = tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .add_service(peering)
+        .add_service(admission)
+        .serve_with_incoming(incoming);
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "members cannot reach this one any more");
+    }
 }
 
 /// Makes bound sockets usable by the current runtime.
-pub(crate) fn adopt(
-    listeners: Vec<TcpListener>,
-) -> Result<Vec<tokio::net::TcpListener>, StartError> {
+pub(crate) fn adopt(listeners: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, StartError> {
     listeners
         .into_iter()
         .map(|listener| {
             listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener)
+            TcpListener::from_std(listener)
         })
         .collect::<Result<_, _>>()
         .map_err(StartError::Listener)

@@ -1,5 +1,6 @@
 //! The messages by gRPC: connections with failover on one side, a service on the other.
 
+mod dial;
 mod door;
 mod listen;
 mod peer;
@@ -8,7 +9,7 @@ mod status;
 mod tls;
 mod transport;
 
-pub(crate) use listen::{adopt, check_tls, serve};
+pub(crate) use listen::{adopt, serve};
 pub(crate) use service::Service;
 pub(crate) use tls::Tls;
-pub(crate) use transport::Grpc;
+pub(crate) use transport::{Grpc, ask_to_join};

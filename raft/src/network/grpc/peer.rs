@@ -4,25 +4,20 @@
 //! transport, the connection is given up and the next request tries the others in turn. Votes and
 //! heartbeats have a connection of their own, so that no snapshot delays them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use proto::raft::peering_client::PeeringClient;
 use tokio::sync::Mutex;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
-use types::Name;
+use tonic::transport::Channel;
 
+use super::dial::dial;
 use super::tls::Tls;
+use crate::local::Local;
 use crate::network::transport::Lane;
 use crate::plan::Member;
 
-/// A connection that is not up by then is tried at the next address.
-const CONNECT: Duration = Duration::from_millis(150);
-/// A connection without an answer for that long is dead: a link may fail without a word.
-const KEEP_ALIVE: Duration = Duration::from_millis(300);
 pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Requests in a row that may go unanswered before the next address is tried. One alone says that the
@@ -34,8 +29,8 @@ pub(super) const MAX_MESSAGE: usize = 64 << 20;
 /// One other member.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    name: Name,
-    addresses: Vec<SocketAddr>,
+    local: Arc<Local>,
+    pub(super) member: Member,
     tls: Option<Tls>,
     // Held while connecting, so that those who wait share the connection instead of making their own.
     urgent: Mutex<Connection>,
@@ -49,6 +44,8 @@ struct Connection {
     place: usize,
     /// Counts the connections, so that a late complaint about an old one does not end the new one.
     number: u64,
+    /// With which credentials it was made.
+    credentials: u64,
     /// Requests in a row that this connection has left unanswered.
     misses: Arc<AtomicU32>,
 }
@@ -57,6 +54,7 @@ struct Connection {
 #[derive(Clone, Debug)]
 pub(crate) struct Connected {
     pub(super) client: PeeringClient<Channel>,
+    pub(super) channel: Channel,
     number: u64,
     misses: Arc<AtomicU32>,
 }
@@ -69,10 +67,10 @@ impl Connected {
 }
 
 impl Peer {
-    pub(super) fn new(member: &Member, tls: Option<&Tls>) -> Self {
+    pub(super) fn new(local: &Arc<Local>, member: Member, tls: Option<&Tls>) -> Self {
         Self {
-            name: member.name.clone(),
-            addresses: member.addresses.clone(),
+            local: Arc::clone(local),
+            member,
             tls: tls.cloned(),
             urgent: Mutex::default(),
             bulk: Mutex::default(),
@@ -82,15 +80,23 @@ impl Peer {
     /// The lane's connection, made if there is none.
     pub(crate) async fn connected(&self, lane: Lane) -> Result<Connected, Status> {
         let mut connection = self.lane(lane).lock().await;
+        let renewed = self.tls.as_ref().map_or(0, Tls::number);
         let channel = match &connection.channel {
-            Some(channel) => channel.clone(),
-            None => self.connect(&mut connection).await?,
+            Some(channel) if connection.credentials == renewed => channel.clone(),
+            // Made with credentials that have been renewed. What runs on it goes on; what begins now
+            // begins on a new connection, or on the old one if there is no other.
+            Some(old) => {
+                let old = old.clone();
+                self.connect(&mut connection, renewed).await.unwrap_or(old)
+            }
+            None => self.connect(&mut connection, renewed).await?,
         };
-        let client = PeeringClient::new(channel)
+        let client = PeeringClient::new(channel.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         Ok(Connected {
             client,
+            channel,
             number: connection.number,
             misses: Arc::clone(&connection.misses),
         })
@@ -117,16 +123,22 @@ impl Peer {
         }
     }
 
-    async fn connect(&self, connection: &mut Connection) -> Result<Channel, Status> {
-        let mut last = Status::unavailable(format!("{} has no address", self.name));
-        for _ in 0..self.addresses.len() {
-            let place = connection.place % self.addresses.len();
-            let Some(address) = self.addresses.get(place) else {
+    async fn connect(
+        &self,
+        connection: &mut Connection,
+        credentials: u64,
+    ) -> Result<Channel, Status> {
+        let addresses = &self.member.addresses;
+        let mut last = Status::unavailable(format!("{} has no address", self.member.name));
+        for _ in 0..addresses.len() {
+            let place = connection.place % addresses.len();
+            let Some(address) = addresses.get(place) else {
                 break;
             };
-            match self.connect_to(*address).await {
+            match dial(&self.local, &self.member, *address, self.tls.as_ref()).await {
                 Ok(channel) => {
                     connection.channel = Some(channel.clone());
+                    connection.credentials = credentials;
                     connection.number += 1;
                     connection.misses = Arc::default();
                     return Ok(channel);
@@ -136,31 +148,5 @@ impl Peer {
             connection.place = place + 1;
         }
         Err(last)
-    }
-
-    async fn connect_to(&self, address: SocketAddr) -> Result<Channel, Status> {
-        let unavailable =
-            |error: &dyn std::fmt::Display| Status::unavailable(format!("{address}: {error}"));
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
-            .map_err(|error| unavailable(&error))?
-            .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint
-                .tls_config(tls.for_client(&self.name))
-                .map_err(|error| unavailable(&error))?;
-        }
-        // Twice the time of the TCP connection, for the handshakes of TLS and HTTP/2.
-        match tokio::time::timeout(2 * CONNECT, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => Err(unavailable(&error)),
-            Err(_) => Err(unavailable(&"no answer")),
-        }
     }
 }

@@ -1,41 +1,115 @@
 //! Questions on connections to all other members.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
+use identity::Certificate;
+use parking_lot::Mutex;
+use proto::raft::admission_client::AdmissionClient;
 use proto::raft::peering_client::PeeringClient;
-use proto::raft::{HelloReply, HelloRequest, Reply, Request, SnapshotChunk};
+use proto::raft::{
+    HelloReply, HelloRequest, JoinReply, JoinRequest, RenewRequest, Reply, Request, SnapshotChunk,
+};
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 use types::NodeId;
 
+use super::dial::dial_once;
 use super::peer::{Connected, Peer};
 use super::status::heard;
 use super::tls::Tls;
 use crate::local::Local;
 use crate::network::transport::{Failure, Lane, Replies, Streaming, Transport};
 
-/// All other members.
+/// For a node to sign a certificate: it has to agree with the others first.
+const SIGNING: Duration = Duration::from_secs(5);
+
+/// All other members. Connections are made when somebody is talked to, and made anew when the members
+/// have agreed on other addresses.
 #[derive(Clone, Debug)]
-pub(crate) struct Grpc(Arc<BTreeMap<NodeId, Arc<Peer>>>);
+pub(crate) struct Grpc {
+    local: Arc<Local>,
+    tls: Option<Tls>,
+    peers: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
+}
 
 impl Grpc {
-    pub(crate) fn new(local: &Local, tls: Option<&Tls>) -> Self {
-        let others = local
-            .members
-            .iter()
-            .filter(|member| member.id != local.me.id);
-        let peers = others.map(|member| (member.id, Arc::new(Peer::new(member, tls))));
-        Self(Arc::new(peers.collect()))
+    pub(crate) fn new(local: &Arc<Local>, tls: Option<&Tls>) -> Self {
+        Self {
+            local: Arc::clone(local),
+            tls: tls.cloned(),
+            peers: Arc::default(),
+        }
     }
 
     fn peer(&self, node: NodeId) -> Result<Arc<Peer>, Failure> {
-        let known = self.0.get(&node).map(Arc::clone);
-        known.ok_or_else(|| Failure::Unsent("the plan does not know this member".to_owned()))
+        let view = self.local.roster.now();
+        let member = view
+            .get(node)
+            .ok_or_else(|| Failure::Unsent(format!("node {node} is not a member")))?;
+        let mut peers = self.peers.lock();
+        if let Some(peer) = peers.get(&node)
+            && peer.member == *member
+        {
+            return Ok(Arc::clone(peer));
+        }
+        let peer = Peer::new(&self.local, member.clone(), self.tls.as_ref());
+        let peer = Arc::new(peer);
+        peers.insert(node, Arc::clone(&peer));
+        Ok(peer)
+    }
+}
+
+impl Grpc {
+    /// Asks `node` to sign a new certificate for this member.
+    pub(crate) async fn renew(
+        &self,
+        node: NodeId,
+        request: &identity::Request,
+    ) -> Result<Certificate, Failure> {
+        let question = RenewRequest {
+            cluster_id: self.local.cluster_id.clone(),
+            source: u32::from(self.local.me.id.0),
+            public_key: request.public_key.clone().into(),
+            signature: request.signature.clone().into(),
+        };
+        let connected = self.peer(node)?.connected(Lane::Urgent).await;
+        let channel = connected.map_err(|status| heard(&status))?.channel;
+        let mut client = AdmissionClient::new(channel);
+        let reply = within(SIGNING, client.renew(question)).await?;
+        Certificate::from_der(reply.certificate.to_vec())
+            .map_err(|error| Failure::Broken(error.to_string()))
+    }
+}
+
+/// Asks whoever is at `address` to be taken in.
+pub(crate) async fn ask_to_join(
+    address: SocketAddr,
+    (config, name): (Arc<rustls::ClientConfig>, ServerName<'static>),
+    question: JoinRequest,
+    patience: Duration,
+) -> Result<JoinReply, Failure> {
+    let channel = dial_once(address, TlsConnector::from(config), name, patience)
+        .await
+        .map_err(|status| heard(&status))?;
+    within(patience, AdmissionClient::new(channel).join(question)).await
+}
+
+async fn within<T>(
+    patience: Duration,
+    asking: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(patience, asking).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(heard(&status)),
+        Err(_) => Err(Failure::Late(format!("no answer within {patience:?}"))),
     }
 }
 

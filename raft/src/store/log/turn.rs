@@ -92,6 +92,11 @@ impl Held {
         state_upto(self.snapshot.as_ref(), &self.log, Some(u64::MAX))
     }
 
+    /// Whether there is nothing that anybody could miss.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.last().is_none()
+    }
+
     /// The last entry, in the log or in the snapshot.
     fn last(&self) -> Option<LogId<ControlGroup>> {
         use openraft::entry::RaftEntry;

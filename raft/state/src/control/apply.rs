@@ -53,6 +53,9 @@ impl ControlState {
                 self.survivals.record(survival);
                 ControlOutcome::SurvivalRecorded
             }
+            ControlCommand::Members(command) => {
+                ControlOutcome::Members(self.members.apply(command))
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use types::{Epoch, Name, NodeId, Revision};
 
 use super::candidate::Candidate;
+use super::members::{MembersCommand, MembersOutcome};
 use super::state::{Lineage, Role};
 use super::survival::Survival;
 use crate::cluster::Incarnation;
@@ -83,6 +84,8 @@ pub enum ControlCommand {
     /// Record that a node went on without the other one. It already does: this is the first command of
     /// its lineage.
     Survived(Survival),
+    /// Change who is a member.
+    Members(MembersCommand),
 }
 
 impl ControlCommand {
@@ -90,13 +93,15 @@ impl ControlCommand {
     pub fn strip(&mut self) {
         match self {
             Self::FormState { .. } | Self::Stripped => {}
+            Self::Members(command) if command.is_for_witnesses() => {}
             Self::SetConfig { .. }
             | Self::TakeRole { .. }
             | Self::ClaimPortBlocks { .. }
             | Self::ReleasePortBlocks { .. }
             | Self::KeepCandidate { .. }
             | Self::DropCandidate { .. }
-            | Self::Survived(_) => *self = Self::Stripped,
+            | Self::Survived(_)
+            | Self::Members(_) => *self = Self::Stripped,
         }
     }
 }
@@ -137,6 +142,7 @@ impl fmt::Display for ControlCommand {
                     survival.lineage, survival.reason
                 )
             }
+            Self::Members(command) => command.fmt(f),
         }
     }
 }
@@ -211,6 +217,8 @@ pub enum ControlOutcome {
     },
     /// The foundation of the lineage is on record.
     SurvivalRecorded,
+    /// What became of a change of members.
+    Members(MembersOutcome),
 }
 
 impl fmt::Display for ControlOutcome {
@@ -242,6 +250,7 @@ impl fmt::Display for ControlOutcome {
             Self::CandidateDropped => f.write_str("candidate dropped"),
             Self::CandidateUnknown { name } => write!(f, "there is no candidate {name}"),
             Self::SurvivalRecorded => f.write_str("survival recorded"),
+            Self::Members(outcome) => outcome.fmt(f),
         }
     }
 }

@@ -6,6 +6,7 @@ mod command;
 mod divergence;
 mod history;
 mod lineage;
+mod members;
 mod sealed;
 mod state;
 mod survival;
@@ -17,6 +18,10 @@ pub use command::{ControlCommand, ControlOutcome};
 pub use divergence::candidates_of;
 pub use history::History;
 pub use lineage::{ControlLineage, Standing};
+pub use members::{
+    CertificateRecord, Certificates, Judgement, MemberRecord, MemberStanding, Members,
+    MembersCommand, MembersOutcome, Newcomer, TokenRecord, TokenRefusal, TokenUse,
+};
 pub use sealed::Sealed;
 pub use state::{ConfigRecord, ControlState, Lineage, Role};
 pub use survival::{Survival, SurvivalReason, Survivals};

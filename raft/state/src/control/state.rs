@@ -8,6 +8,7 @@ use types::{Epoch, Name, NodeId, Revision};
 
 use super::candidate::Candidates;
 use super::history::History;
+use super::members::Members;
 use super::survival::Survivals;
 use super::version1;
 use crate::checksum::Checksum;
@@ -58,6 +59,7 @@ pub struct ControlState {
     pub(super) lineage: Option<Lineage>,
     pub(super) candidates: Candidates,
     pub(super) survivals: Survivals,
+    pub(super) members: Members,
 }
 
 impl ControlState {
@@ -82,6 +84,11 @@ impl ControlState {
     /// When a node went on without the other one.
     pub const fn survivals(&self) -> &Survivals {
         &self.survivals
+    }
+
+    /// Who is a member, and who may become one.
+    pub const fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Revision of the running configuration; 0 before the first commit.
@@ -130,11 +137,12 @@ impl ControlState {
         self.lineage
     }
 
-    /// What a witness may hold of this state: which state group to vote in.
+    /// What a witness may hold of this state: which state group to vote in, and whom to hear.
     #[must_use]
     pub fn stripped(&self) -> Self {
         Self {
             lineage: self.lineage,
+            members: self.members.stripped(),
             ..Self::default()
         }
     }
@@ -149,6 +157,7 @@ impl ControlState {
             lineage,
             candidates,
             survivals,
+            members,
         } = self;
         Checksum::of(&(
             history.digest(),
@@ -157,6 +166,7 @@ impl ControlState {
             lineage,
             candidates.digest(),
             survivals,
+            members,
         ))
     }
 }

@@ -8,6 +8,7 @@ use types::{Name, NodeId};
 
 use super::candidate::Candidates;
 use super::history::History;
+use super::members::Members;
 use super::state::{ConfigRecord, ControlState, Lineage, Role};
 use super::survival::Survivals;
 use crate::snapshot::SnapshotError;
@@ -33,6 +34,7 @@ pub(super) fn decode(content: &[u8]) -> Result<ControlState, SnapshotError> {
         lineage: old.lineage,
         candidates: Candidates::default(),
         survivals: Survivals::default(),
+        members: Members::default(),
     })
 }
 

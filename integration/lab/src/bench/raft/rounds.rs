@@ -136,6 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "whole milliseconds are exact")]
     fn percentiles_are_those_of_the_sorted_waits() {
         let waits = (1..=200).rev().map(Duration::from_millis).collect();
         let latency = summary(waits, Duration::from_secs(2)).unwrap();

@@ -140,6 +140,14 @@ fn who_never_was_part_of_anything_cannot_go_on_alone() {
     assert!(turn.is_none());
 }
 
+/// Whoever starts with a log is never taken for an empty newcomer, however little is known of it yet.
+#[test]
+fn a_store_with_a_log_is_not_empty() {
+    assert!(!held(&disk()).is_empty());
+    assert!(reopened(&disk()).holds_anything());
+    assert!(held(&MemoryStore::default()).is_empty());
+}
+
 /// A disk on which the power fails after so many writes.
 struct Failing {
     disk: MemoryStore,

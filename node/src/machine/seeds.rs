@@ -1,0 +1,112 @@
+//! The members in `node.toml`, kept as the cluster has agreed on them.
+//!
+//! A member whose disk is lost finds the others by its node.toml; with an old list it would not, and a
+//! first node that knew only itself would found a second cluster.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use identity::files;
+use raft::{Control, Member};
+use raft_state::{ControlState, MemberRecord};
+use types::NodeId;
+
+use super::node_toml::{self, BEGIN, END};
+
+/// Runs until the control group ends.
+pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
+    let mut agreed = control.watch();
+    let mut written = Vec::new();
+    loop {
+        let members = members(&agreed.borrow_and_update());
+        // While a member catches up it sees lists from before it was there.
+        if members.iter().any(|member| member.id == me) && members != written {
+            match extend(&file, &members) {
+                Ok(Kept::Written) => tracing::info!(
+                    file = %file.display(),
+                    members = members.len(),
+                    "node.toml names the members; HA links and the peer follow at the next start"
+                ),
+                Ok(Kept::AsItIs) => {}
+                Err(error) => tracing::warn!(
+                    error = %format!("{error:#}"),
+                    file = %file.display(),
+                    "node.toml does not name the members"
+                ),
+            }
+            written = members;
+        }
+        if agreed.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn members(state: &ControlState) -> Vec<Member> {
+    let member = |record: &MemberRecord| Member {
+        id: record.id,
+        name: record.name.clone(),
+        kind: record.kind,
+        addresses: record.addresses.clone(),
+    };
+    state.members().iter().map(member).collect()
+}
+
+/// What became of the file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kept {
+    /// It is new.
+    Written,
+    /// It said so already, or it is a person's, who keeps it.
+    AsItIs,
+}
+
+fn extend(file: &Path, members: &[Member]) -> anyhow::Result<Kept> {
+    let old = files::read(file)?;
+    let Some(new) = with_members(&old, members) else {
+        return Ok(Kept::AsItIs);
+    };
+    if new == old {
+        return Ok(Kept::AsItIs);
+    }
+    node_toml::check(&new).context("the file needs a hand")?;
+    files::replace(file, &new, files::Readers::Everybody)?;
+    Ok(Kept::Written)
+}
+
+/// `text` with `members` between its two lines; `None` if it has none.
+fn with_members(text: &str, members: &[Member]) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{}{after}", node_toml::members(members)))
+}
+
+#[cfg(test)]
+mod tests {
+    use types::MemberKind;
+
+    use super::super::node_toml::tests::{member, of};
+    use super::*;
+
+    #[test]
+    fn a_file_that_we_made_is_extended_and_one_by_hand_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("tandem-seeds-{}", std::process::id()));
+        files::make_folder(&folder).unwrap();
+        let file = folder.join("node.toml");
+        let [a, b] = [(1, "a"), (2, "b")].map(|(id, name)| member(id, name, MemberKind::Node));
+        let text = of(MemberKind::Node, std::slice::from_ref(&a)) + "# mine\n";
+        files::replace(&file, &text, files::Readers::Everybody).unwrap();
+        let both = [a, b];
+        assert_eq!(extend(&file, &both).unwrap(), Kept::Written);
+        let read = files::read(&file).unwrap();
+        assert!(
+            read.contains("name = \"b\"") && read.ends_with("# mine\n"),
+            "{read}"
+        );
+        assert_eq!(extend(&file, &both).unwrap(), Kept::AsItIs);
+
+        files::replace(&file, "cluster = \"x\"\n", files::Readers::Everybody).unwrap();
+        assert_eq!(extend(&file, &both).unwrap(), Kept::AsItIs);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

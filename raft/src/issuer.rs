@@ -1,0 +1,336 @@
+//! Making members: tokens are redeemed through the log, and certificates signed, on any node.
+//!
+//! The order matters: first the token is redeemed, then the member is agreed on with the fingerprint of
+//! its certificate, then it gets the certificate. So nobody holds a certificate that the cluster does
+//! not know, and whoever did not hear the answer asks again with the same token and the same key.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use identity::{Authority, Certificate, Label, Request, Secret, fingerprint};
+use proto::raft::{JoinReply, JoinRequest, JoinedMember, RenewReply, RenewRequest};
+use raft_state::{
+    CertificateRecord, Certificates, ControlCommand, ControlOutcome, ControlState, MemberRecord,
+    MemberStanding, MembersCommand, MembersOutcome, Newcomer,
+};
+use types::{Fingerprint, MemberKind, Name, NodeId};
+
+use crate::cluster::Control;
+use crate::error::{ProposeError, StartError};
+use crate::network::Failure;
+use crate::plan::{Issuing, Member, TlsFiles};
+use crate::version;
+
+/// For what was agreed on to arrive here, too.
+const ARRIVAL: Duration = Duration::from_secs(2);
+
+/// What a node signs with.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    authority: Authority,
+    router: Name,
+    heartbeat_key: Option<PathBuf>,
+}
+
+impl Signer {
+    /// Reads the authority's key, if this member has it.
+    pub(crate) fn load(files: &TlsFiles, cluster: &str) -> Result<Option<Self>, StartError> {
+        let Some(issuing) = &files.issuing else {
+            return Ok(None);
+        };
+        let Issuing {
+            authority_key,
+            router,
+            heartbeat_key,
+        } = issuing.clone();
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).map_err(|source| StartError::TlsFile {
+                path: path.clone(),
+                source,
+            })
+        };
+        let unusable = |reason: String| StartError::Authority {
+            path: authority_key.clone(),
+            reason,
+        };
+        let cluster = Label::new(cluster).map_err(|error| unusable(error.to_string()))?;
+        let certificates = Certificate::all_from_pem(read(&files.ca)?.as_bytes());
+        let certificate = certificates
+            .ok()
+            .and_then(|all| all.into_iter().next())
+            .ok_or_else(|| unusable("there is no certificate of the authority".to_owned()))?;
+        let authority = Authority::from_pem(cluster, certificate, &read(&authority_key)?)
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Some(Self {
+            authority,
+            router,
+            heartbeat_key,
+        }))
+    }
+}
+
+/// Makes members and renews their certificates.
+pub(crate) struct Issuer {
+    pub(crate) control: Control,
+    pub(crate) signer: Signer,
+}
+
+impl Issuer {
+    /// Fingerprint of the authority.
+    pub(crate) fn authority(&self) -> Fingerprint {
+        self.signer.authority.certificate().fingerprint()
+    }
+
+    /// Answers somebody who comes with a token.
+    pub(crate) async fn join(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
+        let cluster = &self.control.local.cluster_id;
+        if question.cluster_id != *cluster {
+            let theirs = &question.cluster_id;
+            return Err(refused(format!(
+                "this is cluster {cluster}, and the token is of cluster {theirs}"
+            )));
+        }
+        version::check(question.protocol).map_err(|old| refused(old.to_string()))?;
+        let name = Label::new(&question.name).map_err(|error| refused(error.to_string()))?;
+        let secret = Secret::from_bytes(&question.secret)
+            .ok_or_else(|| invalid("the secret has another length"))?;
+        let addresses = addresses(&question.addresses)?;
+        self.expect_token(secret.hash()).await?;
+        let request = Request {
+            public_key: question.public_key.to_vec(),
+            signature: question.signature.to_vec(),
+        };
+        let certificate = self.sign(&name, &request)?;
+        let newcomer = Newcomer {
+            name: name.to_name(),
+            key: fingerprint(&request.public_key),
+            addresses,
+        };
+        let (kind, id, mode) = self.redeem(secret.hash(), &newcomer).await?;
+        let record = MemberRecord {
+            id,
+            name: newcomer.name,
+            kind,
+            addresses: newcomer.addresses,
+            certificates: vec![record_of(&certificate)],
+            software: question.software,
+            since_unix_s: self.now(),
+            standing: MemberStanding::Member,
+        };
+        let state = self.agree(record, mode).await?;
+        tracing::info!(node = %id, name = %name, %kind, "a newcomer has become a member");
+        Ok(self.welcome(id, kind, &certificate, &state))
+    }
+
+    /// A new certificate for a member that has shown its old one.
+    pub(crate) async fn renew(
+        &self,
+        member: &Member,
+        question: RenewRequest,
+    ) -> Result<RenewReply, Failure> {
+        let request = Request {
+            public_key: question.public_key.to_vec(),
+            signature: question.signature.to_vec(),
+        };
+        let certificate = self.certify(member.id, &request).await?;
+        Ok(RenewReply {
+            certificate: certificate.der().to_vec().into(),
+        })
+    }
+
+    /// Signs a certificate for a member and has it agreed on.
+    pub(crate) async fn certify(
+        &self,
+        id: NodeId,
+        request: &Request,
+    ) -> Result<Certificate, Failure> {
+        let state = self.control.state();
+        let record = state.members().get(id).cloned();
+        let mut record = record.ok_or_else(|| refused(format!("node {id} is not a member")))?;
+        let name = Label::new(record.name.as_str()).map_err(|error| refused(error.to_string()))?;
+        let certificate = self.sign(&name, request)?;
+        record.certificates = vec![record_of(&certificate)];
+        self.agree(record, Certificates::Add).await?;
+        Ok(certificate)
+    }
+
+    fn sign(&self, name: &Label, request: &Request) -> Result<Certificate, Failure> {
+        self.signer
+            .authority
+            .sign(name, request, self.now(), Authority::MEMBER_LIFETIME)
+            .map_err(|error| invalid(&deepest(&error)))
+    }
+
+    fn now(&self) -> u64 {
+        self.control.local.clock.unix_millis() / 1_000
+    }
+
+    /// Turns away whoever has no token before anything is proposed: nobody fills the log from outside.
+    /// A token that was given out on another node a moment ago may still be on its way here.
+    async fn expect_token(&self, hash: Fingerprint) -> Result<(), Failure> {
+        let mut agreed = self.control.watch();
+        let known = agreed.wait_for(|state| {
+            let mut tokens = state.members().tokens();
+            tokens.any(|(open, _)| *open == hash)
+        });
+        match tokio::time::timeout(ARRIVAL, known).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(refused(raft_state::TokenRefusal::Unknown.to_string())),
+        }
+    }
+
+    async fn redeem(
+        &self,
+        hash: Fingerprint,
+        newcomer: &Newcomer,
+    ) -> Result<(MemberKind, NodeId, Certificates), Failure> {
+        let command = MembersCommand::RedeemToken {
+            hash,
+            newcomer: newcomer.clone(),
+            now_unix_s: self.now(),
+        };
+        match propose(&self.control, command).await? {
+            MembersOutcome::Redeemed {
+                kind,
+                id,
+                certificates,
+            } => Ok((kind, id, certificates)),
+            MembersOutcome::TokenRefused(refusal) => Err(refused(refusal.to_string())),
+            other @ (MembersOutcome::TokenAdded
+            | MembersOutcome::MemberSet
+            | MembersOutcome::NameTaken { .. }
+            | MembersOutcome::Retiring
+            | MembersOutcome::Removed
+            | MembersOutcome::NotAMember) => Err(refused(other.to_string())),
+        }
+    }
+
+    /// Has `record` agreed on, and waits until that is known here, too.
+    async fn agree(
+        &self,
+        record: MemberRecord,
+        certificates: Certificates,
+    ) -> Result<std::sync::Arc<ControlState>, Failure> {
+        let (id, newest) = (record.id, record.certificates.first().copied());
+        set_member(&self.control, record, certificates).await?;
+        let mut agreed = self.control.watch();
+        let arrived = agreed.wait_for(|state| {
+            let record = state.members().get(id);
+            record.is_some_and(|record| record.certificates.first().copied() == newest)
+        });
+        match tokio::time::timeout(ARRIVAL, arrived).await {
+            Ok(Ok(state)) => Ok(std::sync::Arc::clone(&state)),
+            Ok(Err(_)) | Err(_) => Err(Failure::Late(
+                "it is agreed on, but not known here yet: ask again".to_owned(),
+            )),
+        }
+    }
+
+    fn welcome(
+        &self,
+        id: NodeId,
+        kind: MemberKind,
+        certificate: &Certificate,
+        state: &ControlState,
+    ) -> JoinReply {
+        let signer = &self.signer;
+        let heartbeat_key = signer.heartbeat_key.as_ref();
+        let (authority_key, heartbeat_key) = match kind {
+            MemberKind::Node => (
+                signer.authority.key_pem(),
+                heartbeat_key.and_then(|path| std::fs::read_to_string(path).ok()),
+            ),
+            MemberKind::Witness => (String::new(), None),
+        };
+        JoinReply {
+            id: u32::from(id.0),
+            kind: kind.word().to_owned(),
+            router: signer.router.to_string(),
+            certificate: certificate.der().to_vec().into(),
+            authority: signer.authority.certificate().der().to_vec().into(),
+            authority_key,
+            heartbeat_key: heartbeat_key.unwrap_or_default(),
+            members: state.members().iter().map(joined).collect(),
+        }
+    }
+}
+
+/// Writes a member down.
+pub(crate) async fn set_member(
+    control: &Control,
+    record: MemberRecord,
+    certificates: Certificates,
+) -> Result<(), Failure> {
+    let command = MembersCommand::SetMember {
+        record,
+        certificates,
+        now_unix_s: control.local.clock.unix_millis() / 1_000,
+    };
+    match propose(control, command).await? {
+        MembersOutcome::MemberSet => Ok(()),
+        other @ (MembersOutcome::TokenAdded
+        | MembersOutcome::Redeemed { .. }
+        | MembersOutcome::TokenRefused(_)
+        | MembersOutcome::NameTaken { .. }
+        | MembersOutcome::Retiring
+        | MembersOutcome::Removed
+        | MembersOutcome::NotAMember) => Err(refused(other.to_string())),
+    }
+}
+
+/// Gets a change of the members agreed on.
+pub(crate) async fn propose(
+    control: &Control,
+    command: MembersCommand,
+) -> Result<MembersOutcome, Failure> {
+    match control.propose(ControlCommand::Members(command)).await {
+        Ok(ControlOutcome::Members(outcome)) => Ok(outcome),
+        Ok(other) => Err(Failure::Broken(other.to_string())),
+        Err(
+            error @ (ProposeError::NoLeader { .. }
+            | ProposeError::Frozen { .. }
+            | ProposeError::Stopped { .. }),
+        ) => Err(refused(error.to_string())),
+        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(error.to_string())),
+    }
+}
+
+/// What the list keeps of a certificate.
+pub(crate) fn record_of(certificate: &Certificate) -> CertificateRecord {
+    CertificateRecord {
+        fingerprint: certificate.fingerprint(),
+        until_unix_s: certificate.validity().until,
+    }
+}
+
+fn joined(record: &MemberRecord) -> JoinedMember {
+    JoinedMember {
+        id: u32::from(record.id.0),
+        name: record.name.to_string(),
+        kind: record.kind.word().to_owned(),
+        addresses: record.addresses.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    let parsed: Result<Vec<SocketAddr>, _> = texts.iter().map(|text| text.parse()).collect();
+    parsed.map_err(|_| invalid("an address of the newcomer is not one"))
+}
+
+fn refused(reason: String) -> Failure {
+    Failure::Refused(reason)
+}
+
+fn invalid(reason: &str) -> Failure {
+    Failure::Invalid(reason.to_owned())
+}
+
+/// The innermost cause is the one that says something.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
