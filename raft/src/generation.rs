@@ -108,7 +108,7 @@ impl Generations {
                 break End::Succeeded;
             }
             if !running.is_voter() {
-                join(&self.state.clients(&running), &running, ADMISSION).await;
+                self.ask_to_join(&running).await;
             } else if !told {
                 told = true;
                 self.tell(carried);
@@ -147,7 +147,23 @@ impl Generations {
         lineage.founder == local.me.id && lineage.incarnation == local.incarnation
     }
 
-    /// Keeps what the ended generation knew, for the next one.
+    /// Asks to be taken in, as long as that is of interest: an answer may take seconds, and whoever
+    /// founds needs none.
+    async fn ask_to_join(&self, running: &Running<MemoryGroup>) {
+        let clients = self.state.clients(running);
+        let mut agreed = self.agreed.clone();
+        // Cancel safe: a question that nobody waits for any more may be answered all the same.
+        tokio::select! {
+            biased;
+            () = running.becomes_voter() => {}
+            _another_generation_or_the_end = agreed.wait_for(|state| {
+                state.lineage().is_none_or(|lineage| lineage.generation != running.generation)
+            }) => {}
+            _taken_in = join(&clients, running, ADMISSION) => {}
+        }
+    }
+
+    /// Keeps what the generation that ends here knew.
     fn carry(&self, log: &LogStore<MemoryGroup>, carried: &mut ClusterState) {
         let mut known = self.hub.agreed().state();
         // The leader may have answered for entries whose commitment was not heard of here.

@@ -94,7 +94,12 @@ pub(crate) async fn take_part(
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
         if answers.iter().any(|answer| answer.control_formed) {
-            join(&clients, &running, ADMISSION).await;
+            // Cancel safe: a question that nobody waits for any more may be answered all the same.
+            tokio::select! {
+                biased;
+                () = running.becomes_voter() => {}
+                _taken_in = join(&clients, &running, ADMISSION) => {}
+            }
         } else if founding && !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;
             tracing::info!(founded, "founding the control group");

@@ -89,8 +89,7 @@ mod tests {
             number: 7,
             content: Bytes::from_static(b"word"),
         };
-        notices.heard(NodeId(2), notice.clone(), Instant::from_nanos(5));
-        notices.heard(NodeId(9), notice, Instant::from_nanos(6));
+        notices.heard(NodeId(2), notice, Instant::from_nanos(5));
         assert_eq!((notices.seen(NodeId(2)), notices.seen(NodeId(9))), (7, 0));
         let (_, at) = notices.of(NodeId(2)).unwrap();
         assert_eq!(at, Instant::from_nanos(5));

@@ -95,6 +95,16 @@ impl<G: Group> Running<G> {
         }
     }
 
+    /// Waits until it is agreed on that this instance's vote counts, or it ends. Cancel safe.
+    pub(crate) async fn becomes_voter(&self) {
+        let mut metrics = self.raft.metrics();
+        while !self.is_voter() && self.fatal().is_none() {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Why it has ended, if it has.
     pub(crate) fn fatal(&self) -> Option<String> {
         let metrics = self.raft.metrics();

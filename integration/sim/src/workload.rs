@@ -13,7 +13,7 @@ use crate::clock::Millis;
 use crate::random::Random;
 
 /// In the text of every configuration: nothing of it may reach a witness.
-pub const SECRET: &str = "set secret";
+pub(crate) const SECRET: &str = "set secret";
 /// The redundancy groups whose roles are taken.
 const GROUPS: [&str; 2] = ["lan-wan", "dmz"];
 /// The external addresses whose blocks are claimed.

@@ -99,7 +99,7 @@ fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
     let done = AtomicU64::new(0);
     let report = campaign.run(StopAt::LastSeed, || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done % 100 == 0 {
+        if done.is_multiple_of(100) {
             progress.step(&format!("{done} of {total} runs"));
         }
     });

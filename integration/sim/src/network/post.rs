@@ -68,13 +68,11 @@ impl fmt::Debug for Post {
 impl Post {
     async fn ask(&self, to: NodeId, question: Question, patience: Duration) -> Answer {
         let (ticket, answer) = self.outbox.lock().ask(self.me, to, question);
-        match tokio::time::timeout(patience, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => {
-                self.outbox.lock().waiting.remove(&ticket);
-                Err(Failure::Late(format!("nothing within {patience:?}")))
-            }
+        if let Ok(Ok(answer)) = tokio::time::timeout(patience, answer).await {
+            return answer;
         }
+        self.outbox.lock().waiting.remove(&ticket);
+        Err(Failure::Late(format!("nothing within {patience:?}")))
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Violation {
 }
 
 /// The whole of a run.
-pub struct World {
+pub(crate) struct World {
     now: Millis,
     step: Millis,
     members: Vec<Member>,
@@ -80,7 +80,7 @@ pub struct World {
 
 impl World {
     /// The world of `seed`, before anything has happened.
-    pub fn new(topology: Topology, seed: u64, trace: Trace) -> Self {
+    fn new(topology: Topology, seed: u64, trace: Trace) -> Self {
         let origin = Random::new(seed);
         raft::seam::seed(Some(origin.fork(1).next()));
         let mut random = origin.fork(2);
@@ -138,7 +138,7 @@ impl World {
         self.restore_power()?;
         self.deliver()?;
         for order in self.operator.orders(self.now, &mut self.members) {
-            self.obey(order)?;
+            self.obey(order);
         }
         self.make_requests()?;
         self.run_members();

@@ -5,6 +5,7 @@ use types::NodeId;
 
 use super::{Violation, World};
 use crate::clock::Millis;
+use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::member::{Life, Member};
 use crate::operator::Order;
@@ -62,21 +63,19 @@ impl World {
                 }
             }
             Fault::SlowDisk(node, most) => {
-                if let Some(member) = self.member(*node) {
-                    member.disk.slow_down(Millis(most.0 / 4), *most);
-                }
+                self.on_disk(*node, |disk| disk.slow_down(Millis(most.0 / 4), *most));
             }
             Fault::FullDisk(node) => {
                 self.excused.insert(*node);
-                if let Some(member) = self.member(*node) {
-                    member.disk.set_full(true);
-                }
+                self.on_disk(*node, |disk| disk.set_full(true));
             }
-            Fault::MendDisk(node) => {
-                if let Some(member) = self.member(*node) {
-                    member.disk.repair();
-                }
-            }
+            Fault::MendDisk(node) => self.on_disk(*node, Disk::repair),
+        }
+    }
+
+    fn on_disk(&mut self, node: NodeId, change: impl FnOnce(&Disk)) {
+        if let Some(member) = self.member(node) {
+            change(&member.disk);
         }
     }
 
@@ -171,13 +170,10 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn obey(&mut self, order: Order) -> Result<(), Violation> {
+    pub(super) fn obey(&mut self, order: Order) {
         self.trace.note(|| format!("operator: {order:?}"));
         match order {
-            Order::Restart(node) => {
-                self.crash(node, Millis(0));
-                Ok(())
-            }
+            Order::Restart(node) => self.crash(node, Millis(0)),
         }
     }
 }

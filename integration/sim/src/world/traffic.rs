@@ -44,7 +44,7 @@ impl World {
         let Some(life) = &member.life else {
             if self.refuses {
                 let refusal = Failure::Unsent("connection refused".to_owned());
-                self.send(Letter {
+                self.send(&Letter {
                     from: letter.to,
                     to: letter.from,
                     ticket: letter.ticket,
@@ -68,10 +68,10 @@ impl World {
         Ok(())
     }
 
-    fn send(&mut self, letter: Letter) {
-        let arrivals = self.network.fate(&letter, self.now);
+    fn send(&mut self, letter: &Letter) {
+        let arrivals = self.network.fate(letter, self.now);
         if arrivals.is_empty() {
-            self.trace.note(|| describe("is lost", &letter));
+            self.trace.note(|| describe("is lost", letter));
         }
         for arrival in arrivals {
             self.sent += 1;
@@ -94,7 +94,7 @@ impl World {
         let letters = std::mem::take(&mut self.outbox.lock().letters);
         for letter in letters {
             self.trace.note(|| describe("is sent", &letter));
-            self.send(letter);
+            self.send(&letter);
         }
         let mut seen = Vec::new();
         for member in &self.members {
@@ -120,8 +120,12 @@ impl World {
         };
         self.trace.note(|| {
             let place = seen.place;
+            let has = match state {
+                Applied::Control(state) => format!("revision {}", state.revision()),
+                Applied::State(state) => format!("{} sessions", state.session_count()),
+            };
             format!(
-                "node {member} applies {}.{} {}/{}",
+                "node {member} applies {}.{} {}/{}, has {has}",
                 place.group, place.generation, place.term, place.index
             )
         });
