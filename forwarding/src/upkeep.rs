@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session::FragmentKey;
 use session::table::{Installed, Stamp};
-use types::{DropReason, Instant, SessionChange, SessionRecord};
+use types::{Direction, DropReason, Instant, SessionChange, SessionRecord};
 
 use crate::outbox::Outbox;
 use crate::pending::NeighborKey;
@@ -34,9 +34,8 @@ impl Shard {
                 }
             };
             let mapping = added.and_then(|session| {
-                let record = session.record();
-                let outside = record.source_nat()?;
-                Some((record.forward.protocol, record.forward.src, outside))
+                let (inside, outside) = session.mapping()?;
+                Some((session.key(Direction::Forward).protocol, inside, outside))
             });
             if self.state.gone.is_empty() && mapping.is_none() {
                 continue;
@@ -152,9 +151,7 @@ impl Shard {
     /// Up to `limit` sessions as records.
     pub fn records(&self, limit: usize) -> Vec<SessionRecord> {
         let sessions = self.state.table.iter().take(limit);
-        sessions
-            .map(|(_, session)| session.record().clone())
-            .collect()
+        sessions.map(|(_, session)| session.record()).collect()
     }
 
     pub(crate) fn count_sessions(&self) {

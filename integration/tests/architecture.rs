@@ -48,7 +48,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["types", "proto", "config"]),
     // proof
     ("sim", &["types", "proto", "raft-state", "raft", "runtime"]),
-    ("lab", &["types", "wire", "runtime", "sim"]),
+    // The laboratory's benchmarks measure the shells themselves, without a process around them.
+    (
+        "lab",
+        &[
+            "types",
+            "wire",
+            "runtime",
+            "sim",
+            "session",
+            "fib",
+            "forwarding",
+            "raft",
+            "raft-state",
+        ],
+    ),
     ("integration", &["types", "lab"]),
 ];
 

@@ -3,8 +3,6 @@
 //! The stream of committed changes has one consumer, so this is also the place where the agreed table
 //! and the programmed ones can be compared at the same point of it: see [`Audit`].
 
-use std::sync::Arc;
-
 use forwarding::{RepairCounts, Stopped};
 use ha::drift::{Found, Suspect};
 use ha::lag::Lag;
@@ -13,10 +11,13 @@ use raft_state::ClusterState;
 use runtime::{Clock, Mailbox, Shutdown};
 use session::Repair;
 use tokio::sync::oneshot;
-use types::{Digest, SessionChange, SessionRecord};
+use types::{Digest, NeighborRecord, SessionChange};
 
 use crate::reconcile::outlive;
 use crate::trace::{Trace, Tracer};
+
+/// Sessions of a whole state that are programmed at once.
+const PIECE: usize = 4096;
 
 /// Audits under way: one asks at a time.
 pub(crate) const AUDITS: usize = 1;
@@ -88,15 +89,10 @@ impl Programming {
         tracer: &mut Tracer,
         resyncs: &mut u64,
     ) -> Result<(), Stopped> {
-        let mut own_until = None;
-        let (sessions, neighbors) = match committed {
+        match committed {
             Committed::Snapshot(state) => {
                 *resyncs += 1;
-                let put = |record: &Arc<SessionRecord>| SessionChange::Put(record.as_ref().clone());
-                (
-                    state.sessions().map(put).collect(),
-                    state.neighbors().collect(),
-                )
+                self.take_over(&state).await
             }
             // Our own changes go the same way: the table learns from them that they are agreed on.
             Committed::Batch {
@@ -105,18 +101,36 @@ impl Programming {
                 own,
                 ..
             } => {
-                own_until = own.then(|| self.clock.now());
-                (sessions, neighbors)
+                if own {
+                    let now = self.clock.now();
+                    self.take_traces(tracer);
+                    tracer.arrived(&sessions, now);
+                }
+                self.learn(neighbors).await?;
+                self.data_plane.install(sessions).await
             }
-        };
-        if let Some(now) = own_until {
-            self.take_traces(tracer);
-            tracer.arrived(&sessions, now);
         }
-        if !neighbors.is_empty() {
-            self.data_plane.learn(neighbors).await?;
+    }
+
+    /// Everything, in pieces: a million records at once would be memory that nobody needs a moment
+    /// later.
+    async fn take_over(&self, state: &ClusterState) -> Result<(), Stopped> {
+        self.learn(state.neighbors().collect()).await?;
+        let mut records = state.sessions().map(SessionChange::Put);
+        loop {
+            let piece: Vec<_> = records.by_ref().take(PIECE).collect();
+            if piece.is_empty() {
+                return Ok(());
+            }
+            self.data_plane.install(piece).await?;
         }
-        self.data_plane.install(sessions).await
+    }
+
+    async fn learn(&self, neighbors: Vec<NeighborRecord>) -> Result<(), Stopped> {
+        if neighbors.is_empty() {
+            return Ok(());
+        }
+        self.data_plane.learn(neighbors).await
     }
 
     fn take_traces(&mut self, tracer: &mut Tracer) {
@@ -180,9 +194,7 @@ fn confirm(audit: &Audit, agreed: &ClusterState) -> Vec<(Suspect, Repair)> {
             let repair = Repair {
                 id: suspect.id,
                 held: suspect.held,
-                agreed: agreed
-                    .session(suspect.id)
-                    .map(|record| SessionRecord::clone(record)),
+                agreed: agreed.session(suspect.id),
             };
             (*suspect, repair)
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use raft_state::{ClusterState, StateCommand, StateOutcome};
+use raft_state::{Batch, ClusterState, Names, StateCommand, StateOutcome};
 use tokio::sync::{Notify, mpsc};
 use types::{NeighborRecord, NodeId, SessionChange};
 
@@ -38,9 +38,36 @@ pub enum Committed {
 /// One consumer's view of what is committed, in order.
 #[derive(Debug)]
 pub struct Changes {
-    queue: mpsc::Receiver<Committed>,
+    me: NodeId,
+    queue: mpsc::Receiver<Merged>,
+    names: Names,
     lag: Arc<Lag>,
     applied: Arc<Applied<MemoryGroup>>,
+}
+
+/// A batch that became part of the state. Unpacked by the consumer, so that the consensus need not.
+#[derive(Debug)]
+struct Merged {
+    batch: Arc<Batch>,
+    /// Places of the changes that came too late; nearly always empty.
+    stale: Vec<u32>,
+}
+
+impl Merged {
+    fn unpack(self, me: NodeId, names: &mut Names) -> Committed {
+        let Self { batch, stale } = self;
+        let is_stale = |place: u32| !stale.is_empty() && stale.contains(&place);
+        let changes = (0..).zip(batch.sessions.iter());
+        Committed::Batch {
+            proposer: batch.proposer,
+            own: batch.proposer == me,
+            sessions: changes
+                .filter(|(place, _)| !is_stale(*place))
+                .filter_map(|(_, change)| change.unpack(names))
+                .collect(),
+            neighbors: batch.neighbors.clone(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -61,16 +88,18 @@ impl Changes {
         question: impl FnOnce(&ClusterState) -> T,
     ) -> Option<(Vec<Committed>, T)> {
         // Changes are queued while the state is held, so nothing comes between the two.
-        self.applied.ask(|state| {
+        let (waiting, answer) = self.applied.ask(|state| {
             if self.lag.behind.load(Ordering::Acquire) {
                 return None;
             }
             let mut waiting = Vec::new();
-            while let Ok(committed) = self.queue.try_recv() {
-                waiting.push(committed);
+            while let Ok(merged) = self.queue.try_recv() {
+                waiting.push(merged);
             }
             Some((waiting, question(state)))
-        })
+        })?;
+        let unpack = |merged: Merged| merged.unpack(self.me, &mut self.names);
+        Some((waiting.into_iter().map(unpack).collect(), answer))
     }
 
     /// The next change; `None` when the group has ended for good. Cancel safe: nothing is taken from
@@ -87,7 +116,9 @@ impl Changes {
             tokio::select! {
                 biased;
                 () = self.lag.news.notified() => {}
-                next = self.queue.recv() => return next,
+                next = self.queue.recv() => {
+                    return Some(next?.unpack(self.me, &mut self.names));
+                }
             }
         }
     }
@@ -105,7 +136,7 @@ pub(crate) struct Hub {
 
 #[derive(Debug)]
 struct Consumer {
-    queue: mpsc::Sender<Committed>,
+    queue: mpsc::Sender<Merged>,
     lag: Arc<Lag>,
 }
 
@@ -141,7 +172,9 @@ impl Hub {
             lag: Arc::clone(&lag),
         });
         Changes {
+            me: self.me,
             queue: receiver,
+            names: Names::default(),
             lag,
             applied: Arc::clone(&self.applied),
         }
@@ -161,18 +194,9 @@ impl Observer<MemoryGroup> for Hub {
                 consumer.fall_behind();
                 continue;
             };
-            let is_stale = |index| u32::try_from(index).is_ok_and(|index| stale.contains(&index));
-            place.send(Committed::Batch {
-                proposer: batch.proposer,
-                own: batch.proposer == self.me,
-                sessions: batch
-                    .sessions
-                    .iter()
-                    .enumerate()
-                    .filter(|(index, _)| stale.is_empty() || !is_stale(*index))
-                    .map(|(_, change)| change.clone())
-                    .collect(),
-                neighbors: batch.neighbors.clone(),
+            place.send(Merged {
+                batch: Arc::clone(batch),
+                stale: stale.clone(),
             });
         }
     }
@@ -184,7 +208,7 @@ impl Observer<MemoryGroup> for Hub {
 
 #[cfg(test)]
 mod tests {
-    use raft_state::{Batch, Incarnation};
+    use raft_state::{Incarnation, Packed};
 
     use super::*;
 
@@ -193,7 +217,7 @@ mod tests {
             proposer: NodeId(2),
             incarnation: Incarnation(1),
             sequence,
-            sessions: Vec::new(),
+            sessions: Packed::default(),
             neighbors: Vec::new(),
         })
     }

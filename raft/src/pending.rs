@@ -5,9 +5,11 @@
 //! further sessions are refused and counted. A session that was refused lives on its owner alone until
 //! its next change.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
+use ahash::RandomState;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use types::{Giid, NeighborRecord, SessionChange, SessionId};
@@ -25,9 +27,13 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Default)]
 struct Queue {
-    sessions: HashMap<SessionId, SessionChange>,
-    /// Ids in the order in which they came; exactly the keys of `sessions`.
-    order: VecDeque<SessionId>,
+    /// Changes in the order in which their sessions first came.
+    sessions: VecDeque<SessionChange>,
+    /// Where each session stands, counted from the first change that ever came; ids are made by nodes
+    /// and not by clients, and random in part. Its own order decides nothing.
+    places: HashMap<SessionId, u64, RandomState>,
+    /// How many changes were taken.
+    taken: u64,
     // In an order that is the same in every repetition.
     neighbors: BTreeMap<(Giid, IpAddr), NeighborRecord>,
     /// What an earlier generation of the group knew; sent when nothing newer waits. Its bound is the
@@ -37,6 +43,28 @@ struct Queue {
 }
 
 impl Queue {
+    /// Takes a change over; `false` if it is of a session that finds no room.
+    fn add(&mut self, change: SessionChange, full: bool) -> bool {
+        let next = self.taken + self.sessions.len() as u64;
+        match self.places.entry(change.id()) {
+            Entry::Vacant(_) if full => return false,
+            Entry::Vacant(place) => {
+                place.insert(next);
+                self.sessions.push_back(change);
+            }
+            Entry::Occupied(place) => {
+                let ahead = usize::try_from(place.get() - self.taken).ok();
+                let known = ahead.and_then(|ahead| self.sessions.get_mut(ahead));
+                if let Some(known) = known
+                    && change.rank() > known.rank()
+                {
+                    *known = change;
+                }
+            }
+        }
+        true
+    }
+
     fn len(&self) -> usize {
         self.sessions.len() + self.neighbors.len()
     }
@@ -61,15 +89,7 @@ impl Pending {
         let mut queue = self.queue.lock();
         for change in sessions {
             let full = queue.len() >= self.limit;
-            match queue.sessions.get_mut(&change.id()) {
-                Some(known) if change.rank() > known.rank() => *known = change,
-                Some(_) => {}
-                None if full => refused += 1,
-                None => {
-                    queue.order.push_back(change.id());
-                    queue.sessions.insert(change.id(), change);
-                }
-            }
+            refused += usize::from(!queue.add(change, full));
         }
         for neighbor in neighbors {
             let key = (neighbor.interface, neighbor.ip);
@@ -112,12 +132,12 @@ impl Pending {
     pub(crate) fn take(&self, limit: usize) -> (Vec<SessionChange>, Vec<NeighborRecord>) {
         let mut queue = self.queue.lock();
         let neighbors: Vec<_> = std::mem::take(&mut queue.neighbors).into_values().collect();
-        let mut sessions = Vec::new();
-        while sessions.len() < limit
-            && let Some(id) = queue.order.pop_front()
-        {
-            sessions.extend(queue.sessions.remove(&id));
+        let count = limit.min(queue.sessions.len());
+        let mut sessions: Vec<_> = queue.sessions.drain(..count).collect();
+        for change in &sessions {
+            queue.places.remove(&change.id());
         }
+        queue.taken += count as u64;
         let room = limit - sessions.len();
         let old = room.min(queue.backlog.len());
         sessions.extend(queue.backlog.drain(..old));

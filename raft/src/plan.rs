@@ -142,10 +142,10 @@ impl Default for Limits {
         Self {
             // Two seconds at 100 000 changes a second: an election and a half.
             pending: 200_000,
-            // A batch takes one round trip: 2 000 in each allow well above 100 000 a second.
-            batch: 2_000,
-            // Ten seconds of batches from both nodes.
-            log: 2_000,
+            // A batch takes one round trip, at sixty bytes a change: half a megabyte.
+            batch: 8_000,
+            // Two seconds of batches and more.
+            log: 512,
             unread: 1_024,
         }
     }

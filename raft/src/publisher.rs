@@ -30,7 +30,7 @@ pub(crate) async fn publish(proposer: Proposer<MemoryGroup>, pending: Arc<Pendin
             proposer: local.me.id,
             incarnation: local.incarnation,
             sequence,
-            sessions,
+            sessions: sessions.iter().collect(),
             neighbors,
         });
         while let Err(error) = proposer.propose(&command).await {

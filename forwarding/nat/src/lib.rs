@@ -12,6 +12,7 @@
 mod bitmap;
 mod block;
 mod directory;
+mod insides;
 mod nat;
 mod random;
 mod space;

@@ -7,6 +7,7 @@ use types::{Endpoint, Instant, Protocol};
 
 use crate::bitmap::{Bitmap, Parity};
 use crate::block::Block;
+use crate::insides::Insides;
 use crate::random::Random;
 
 /// What reserving did.
@@ -62,7 +63,7 @@ pub(crate) struct Space {
     /// Made when a port of the block is first used.
     blocks: Vec<Option<Box<Ports>>>,
     /// The port of each inside endpoint (RFC 4787 REQ-1).
-    by_inside: HashMap<Endpoint, u16, ahash::RandomState>,
+    by_inside: Insides,
     /// Further ports of an inside, which only replication brings: both nodes were active at once. One of
     /// them takes over when the port above has no session left. Nearly always empty.
     spare: HashMap<Endpoint, Vec<u16>, ahash::RandomState>,
@@ -99,7 +100,7 @@ impl Space {
     pub(crate) fn new(hasher: ahash::RandomState) -> Self {
         Self {
             blocks: (0..Block::COUNT).map(|_| None).collect(),
-            by_inside: HashMap::with_hasher(hasher.clone()),
+            by_inside: Insides::new(hasher.clone()),
             spare: HashMap::with_hasher(hasher),
             granted: 0,
             open_even: 0,
@@ -131,7 +132,7 @@ impl Space {
 
     /// The port that `inside` holds already, with one more session on it.
     pub(crate) fn join(&mut self, inside: Endpoint) -> Option<u16> {
-        let port = *self.by_inside.get(&inside)?;
+        let port = self.port_of(inside)?;
         let granted = Block::of(port).is_some_and(|(block, _)| self.granted & block.bit() != 0);
         let holder = self.holder_mut(port)?;
         // Without a session a port is its block's owner's again, who may give it away.
@@ -147,7 +148,7 @@ impl Space {
     pub(crate) fn allocate(&mut self, inside: Endpoint, random: &mut Random) -> Option<u16> {
         let port = self.choose(inside.port, random)?;
         self.take(port, inside, NOT_QUEUED);
-        self.by_inside.insert(inside, port);
+        self.set_port(inside, port);
         Some(port)
     }
 
@@ -175,7 +176,7 @@ impl Space {
         if !shared {
             self.take(port, inside, queued);
         }
-        match self.by_inside.get(&inside).copied() {
+        match self.port_of(inside) {
             Some(first) if first == port => {}
             Some(first) if self.is_in_use(first) => {
                 let spare = self.spare.entry(inside).or_default();
@@ -185,7 +186,7 @@ impl Space {
             }
             // New sessions join the port that is in use.
             Some(_) | None => {
-                self.by_inside.insert(inside, port);
+                self.set_port(inside, port);
             }
         }
         if shared {
@@ -220,13 +221,13 @@ impl Space {
 
     /// The port of `inside` has no session left: a further one that has some takes its place.
     fn promote_spare(&mut self, inside: Endpoint, port: u16) {
-        if self.spare.is_empty() || self.by_inside.get(&inside) != Some(&port) {
+        if self.spare.is_empty() || self.port_of(inside) != Some(port) {
             return;
         }
         let mut spares = self.spare.get(&inside).into_iter().flatten().copied();
         if let Some(next) = spares.find(|spare| self.is_in_use(*spare)) {
             self.drop_spare(inside, next);
-            self.by_inside.insert(inside, next);
+            self.set_port(inside, next);
         }
     }
 
@@ -276,6 +277,17 @@ impl Space {
                 freed(port);
             }
         }
+    }
+
+    fn port_of(&self, inside: Endpoint) -> Option<u16> {
+        self.by_inside
+            .find(inside, |port| inside_of(&self.blocks, port))
+    }
+
+    fn set_port(&mut self, inside: Endpoint, port: u16) {
+        let blocks = &self.blocks;
+        self.by_inside
+            .set(inside, port, |port| inside_of(blocks, port));
     }
 
     pub(crate) fn inside_of(&self, port: u16) -> Option<Endpoint> {
@@ -348,9 +360,9 @@ impl Space {
         };
         ports.free.set_free(offset);
         self.free += u32::from(self.granted & block.bit() != 0);
-        if self.by_inside.get(&holder.inside) == Some(&port) {
-            self.by_inside.remove(&holder.inside);
-        }
+        let blocks = &self.blocks;
+        self.by_inside
+            .remove(holder.inside, port, |port| inside_of(blocks, port));
         if !self.spare.is_empty() {
             self.drop_spare(holder.inside, port);
         }
@@ -379,9 +391,7 @@ impl Space {
     }
 
     fn holder(&self, port: u16) -> Option<&Holder> {
-        let (block, offset) = Block::of(port)?;
-        let ports = self.blocks.get(usize::from(block.index()))?.as_deref()?;
-        ports.holders.get(usize::from(offset))?.as_ref()
+        holder(&self.blocks, port)
     }
 
     fn holder_mut(&mut self, port: u16) -> Option<&mut Holder> {
@@ -390,6 +400,16 @@ impl Space {
         let ports = place.as_deref_mut()?;
         ports.holders.get_mut(usize::from(offset))?.as_mut()
     }
+}
+
+fn holder(blocks: &[Option<Box<Ports>>], port: u16) -> Option<&Holder> {
+    let (block, offset) = Block::of(port)?;
+    let ports = blocks.get(usize::from(block.index()))?.as_deref()?;
+    ports.holders.get(usize::from(offset))?.as_ref()
+}
+
+fn inside_of(blocks: &[Option<Box<Ports>>], port: u16) -> Option<Endpoint> {
+    holder(blocks, port).map(|holder| holder.inside)
 }
 
 impl Ports {

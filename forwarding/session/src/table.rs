@@ -13,6 +13,7 @@
 
 mod audit;
 mod changes;
+mod flows;
 mod graves;
 mod install;
 mod session;
@@ -114,7 +115,7 @@ impl Table {
             let (place, direction) = unpack(entry);
             self.sessions
                 .get(place)
-                .is_some_and(|session| session.key(direction) == key)
+                .is_some_and(|session| session.matches(direction, key))
         })?;
         let (place, direction) = unpack(entry);
         Some(Hit {
@@ -134,7 +135,7 @@ impl Table {
         let found = self.ids.find(self.hash_id(id), |place| {
             self.sessions
                 .get(place)
-                .is_some_and(|session| session.record().id == id)
+                .is_some_and(|session| session.id() == id)
         });
         found.map(Slot)
     }
@@ -168,9 +169,9 @@ impl Table {
             return Touched::default();
         };
         session.count(hit.direction, bytes, now);
-        let before = (session.record().tcp, session.record().established);
+        let before = session.progress();
         session.follow(hit.direction, segment);
-        let after = (session.record().tcp, session.record().established);
+        let after = session.progress();
         if before == after {
             return Touched::default();
         }
@@ -270,14 +271,13 @@ impl Table {
     }
 
     fn insert(&mut self, session: Session, now: Instant) -> Slot {
-        let record = session.record();
         let (forward, reverse) = (
-            self.hash_key(&record.forward),
-            self.hash_key(&record.reverse),
+            self.hash_key(&session.key(Direction::Forward)),
+            self.hash_key(&session.key(Direction::Reverse)),
         );
-        let id = self.hash_id(record.id);
+        let id = self.hash_id(session.id());
         let deadline = now + session.idle_timeout();
-        self.digest.add(record.id, session.fingerprint());
+        self.digest.add(session.id(), session.fingerprint());
         let place = self.sessions.insert(session);
         self.keys.insert(forward, pack(place, Direction::Forward));
         self.keys.insert(reverse, pack(place, Direction::Reverse));
@@ -289,9 +289,8 @@ impl Table {
     /// Takes a session out of everything, without telling the cluster.
     fn take_out(&mut self, place: u32) -> Option<SessionRecord> {
         let session = self.sessions.remove(place)?;
-        let fingerprint = session.fingerprint();
-        let record = session.into_record();
-        self.digest.remove(record.id, fingerprint);
+        self.digest.remove(session.id(), session.fingerprint());
+        let record = session.record();
         let (forward, reverse) = (
             self.hash_key(&record.forward),
             self.hash_key(&record.reverse),

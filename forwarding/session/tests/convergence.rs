@@ -123,7 +123,7 @@ impl Node {
     fn records(&self) -> BTreeMap<SessionId, SessionRecord> {
         self.table
             .iter()
-            .map(|(_, session)| (session.record().id, session.record().clone()))
+            .map(|(_, session)| (session.id(), session.record()))
             .collect()
     }
 

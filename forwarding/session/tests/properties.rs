@@ -97,7 +97,7 @@ impl Node {
         let installed = self.table.install(change, now, &mut gone);
         self.release(&gone);
         if let Installed::Added(slot) = installed {
-            let record = self.table.get(slot).unwrap().record().clone();
+            let record = self.table.get(slot).unwrap().record();
             self.reserve(&record);
         }
         assert_ne!(installed, Installed::Full);
@@ -106,7 +106,7 @@ impl Node {
     fn records(&self) -> BTreeMap<SessionId, SessionRecord> {
         self.table
             .iter()
-            .map(|(_, session)| (session.record().id, session.record().clone()))
+            .map(|(_, session)| (session.id(), session.record()))
             .collect()
     }
 }
@@ -224,7 +224,7 @@ impl World {
             .active
             .table
             .iter()
-            .map(|(_, session)| (session.record().id, session.idle_timeout()))
+            .map(|(_, session)| (session.id(), session.idle_timeout()))
             .collect();
         let mut gone = Vec::new();
         while self.active.table.expire(self.now, 2, &mut gone) {}
@@ -278,7 +278,7 @@ impl World {
             ] {
                 let found = table.lookup(&key);
                 prop_assert!(found.is_none_or(|hit: Hit| hit.direction == direction));
-                let id = found.map(|hit| table.get(hit.slot).unwrap().record().id);
+                let id = found.map(|hit| table.get(hit.slot).unwrap().id());
                 prop_assert_eq!(id, expected);
             }
         }

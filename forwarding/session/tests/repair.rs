@@ -53,7 +53,7 @@ proptest! {
         }
         // What was taken as news has been told, and got lost.
         take(&mut active);
-        let forwarded: Vec<_> = active.iter().map(|(_, session)| session.record().id).collect();
+        let forwarded: Vec<_> = active.iter().map(|(_, session)| session.id()).collect();
 
         for _ in 0..ROUNDS {
             for table in [&mut active, &mut standby] {

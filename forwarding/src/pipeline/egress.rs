@@ -60,7 +60,7 @@ impl<O: Outbox> Pipeline<'_, O> {
         segment: Option<Segment>,
     ) -> Result<Outcome, DropReason> {
         let session = self.state.table.get(hit.slot).ok_or(DropReason::NoRoute)?;
-        let arrived = *session.key(hit.direction);
+        let arrived = session.key(hit.direction);
         let leaving = session.outgoing(hit.direction);
         let hop = session.hop(hit.direction);
         let way = self.way(packet, hop, leaving.dst.ip)?;

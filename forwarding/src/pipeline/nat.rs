@@ -77,7 +77,7 @@ impl<O: Outbox> Pipeline<'_, O> {
             .ok_or(DropReason::UnsolicitedIcmp)?;
         let FlowKey { src, dst, .. } = session.outgoing(hit.direction);
         let hop = session.hop(hit.direction);
-        let translated = session.record().source_nat().is_some();
+        let translated = session.mapping().is_some();
         // The peer itself is shown as the session shows it; so is every router of the inside, which
         // the outside must not see (RFC 5508 REQ-5). Others keep their address.
         let hidden = translated && hit.direction == Direction::Forward;

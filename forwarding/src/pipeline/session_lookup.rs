@@ -2,7 +2,7 @@
 
 use session::Segment;
 use session::table::Hit;
-use types::{Direction, DropReason, FlowKey, Giid, Protocol};
+use types::{DropReason, FlowKey, Giid, Protocol};
 use wire::{IpPacket, Payload};
 
 use super::{Outcome, Packet, Pipeline};
@@ -54,10 +54,7 @@ impl<O: Outbox> Pipeline<'_, O> {
             .table
             .get(hit.slot)
             .ok_or(DropReason::MartianSource)?;
-        let expected = match hit.direction {
-            Direction::Forward => session.record().ingress,
-            Direction::Reverse => session.record().forward_hop.interface,
-        };
+        let expected = session.arrives_at(hit.direction);
         if expected == ingress {
             Ok(())
         } else {

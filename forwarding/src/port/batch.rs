@@ -83,7 +83,7 @@ impl RxBatch {
     }
 
     /// Appends a frame as a port without a system call has it; `false` when the batch is full.
-    pub(super) fn push(&mut self, frame: &[u8], offload: Offload) -> bool {
+    pub fn push(&mut self, frame: &[u8], offload: Offload) -> bool {
         let start = self.frames.len() * STRIDE + VnetHeader::LEN;
         let slot = self.storage.get_mut(start..start + frame.len());
         let Some(slot) = slot.filter(|_| frame.len() <= MAX_FRAME) else {

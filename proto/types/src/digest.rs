@@ -4,6 +4,8 @@
 //! and each keeps its sums with every change. So a difference is found without looking at a session, and
 //! only its shard has to be listed. The sums guard against mistakes, not against an attacker.
 
+use core::borrow::Borrow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Epoch, SessionId};
@@ -152,10 +154,11 @@ impl Digest {
     }
 }
 
-impl<'a> FromIterator<&'a SessionRecord> for Digest {
-    fn from_iter<T: IntoIterator<Item = &'a SessionRecord>>(records: T) -> Self {
+impl<R: Borrow<SessionRecord>> FromIterator<R> for Digest {
+    fn from_iter<T: IntoIterator<Item = R>>(records: T) -> Self {
         let mut digest = Self::default();
         for record in records {
+            let record = record.borrow();
             digest.add(record.id, record.fingerprint());
         }
         digest

@@ -24,5 +24,5 @@ pub use member::{Fingerprint, MemberKind};
 pub use neighbor::NeighborRecord;
 pub use net::{InterfaceAddress, MacAddr};
 pub use role::{Coverage, EpochGate, PeerState};
-pub use session::{Direction, Hop, SessionChange, SessionRecord, TcpState};
+pub use session::{Direction, Hop, IdleTimeouts, SessionChange, SessionRecord, TcpState};
 pub use time::Instant;

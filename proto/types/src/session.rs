@@ -88,30 +88,21 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// RFC 5382 REQ-5: a connection that opens, closes or was reset is forgotten after four idle minutes
-    /// at the earliest. After a reset too (RFC 7857 §2.2): nobody has checked its sequence number, so a
-    /// forged one must not tear a hole into a connection that goes on.
-    pub const TRANSITORY_IDLE: Duration = Duration::from_mins(4);
-
     /// The translated source, when the session has source NAT.
     pub fn source_nat(&self) -> Option<Endpoint> {
         (self.reverse.dst != self.forward.src).then_some(self.reverse.dst)
     }
 
-    /// How long it may be idle in its present state. What opens or closes has the shorter of the
-    /// protocol's time and the operator's.
+    /// How long it may be idle in its present state.
     pub fn idle_timeout(&self) -> Duration {
-        let initial = Duration::from_millis(u64::from(self.initial_timeout_ms));
-        if !self.established {
-            return initial;
-        }
-        let established = Duration::from_millis(u64::from(self.timeout_ms));
-        match self.tcp {
-            None | Some(TcpState::Established) => established,
-            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
-            Some(
-                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
-            ) => established.min(Self::TRANSITORY_IDLE),
+        self.timeouts().of(self.tcp, self.established)
+    }
+
+    /// How long it may be idle in any state.
+    pub const fn timeouts(&self) -> IdleTimeouts {
+        IdleTimeouts {
+            initial_ms: self.initial_timeout_ms,
+            established_ms: self.timeout_ms,
         }
     }
 
@@ -129,6 +120,39 @@ impl SessionRecord {
     /// Whether this record replaces `other`, a record of the same session.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.epoch, self.version) > (other.epoch, other.version)
+    }
+}
+
+/// How long a session may be idle.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IdleTimeouts {
+    /// Until established, in milliseconds.
+    pub initial_ms: u32,
+    /// Once established, in milliseconds.
+    pub established_ms: u32,
+}
+
+impl IdleTimeouts {
+    /// RFC 5382 REQ-5: a connection that opens, closes or was reset is forgotten after four idle minutes
+    /// at the earliest. After a reset too (RFC 7857 §2.2): nobody has checked its sequence number, so a
+    /// forged one must not tear a hole into a connection that goes on.
+    pub const TRANSITORY_IDLE: Duration = Duration::from_mins(4);
+
+    /// How long a session in this state may be idle. What opens or closes has the shorter of the
+    /// protocol's time and the operator's.
+    pub fn of(self, tcp: Option<TcpState>, is_established: bool) -> Duration {
+        let initial = Duration::from_millis(u64::from(self.initial_ms));
+        if !is_established {
+            return initial;
+        }
+        let established = Duration::from_millis(u64::from(self.established_ms));
+        match tcp {
+            None | Some(TcpState::Established) => established,
+            Some(TcpState::SynSent | TcpState::SynReceived) => initial,
+            Some(
+                TcpState::FinWait(_) | TcpState::Closing | TcpState::TimeWait | TcpState::Reset,
+            ) => established.min(Self::TRANSITORY_IDLE),
+        }
     }
 }
 

@@ -207,7 +207,9 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
         keep::<G>(&self.journal, meta, &state).await?;
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        *self.snapshot.lock() = Some((meta.clone(), state.clone()));
+        if !self.journal.is_none() {
+            *self.snapshot.lock() = Some((meta.clone(), state.clone()));
+        }
         {
             let mut current = self.applied.state.lock();
             *current = state;
@@ -220,6 +222,17 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
     async fn get_current_snapshot(
         &mut self,
     ) -> Result<Option<Snapshot<CommittedLeader<G>, u64, (), G::State>>, io::Error> {
+        if self.journal.is_none() {
+            // What is in memory only is at hand anyway, newer than any snapshot that was kept; and a
+            // kept one would be a second copy of all that changes after it.
+            return Ok(self.last.map(|last| Snapshot {
+                meta: SnapshotMeta::<G> {
+                    last_log_id: Some(last),
+                    last_membership: self.membership.clone(),
+                },
+                snapshot: self.applied.state(),
+            }));
+        }
         let snapshot = self.snapshot.lock();
         Ok(snapshot.as_ref().map(|(meta, state)| Snapshot {
             meta: meta.clone(),
@@ -247,8 +260,10 @@ impl<G: Group> RaftSnapshotBuilder<Types<G>> for Builder<G> {
     async fn build_snapshot(
         &mut self,
     ) -> Result<Snapshot<CommittedLeader<G>, u64, (), G::State>, io::Error> {
-        keep::<G>(&self.journal, &self.meta, &self.state).await?;
-        *self.snapshot.lock() = Some((self.meta.clone(), self.state.clone()));
+        if !self.journal.is_none() {
+            keep::<G>(&self.journal, &self.meta, &self.state).await?;
+            *self.snapshot.lock() = Some((self.meta.clone(), self.state.clone()));
+        }
         Ok(Snapshot {
             meta: self.meta.clone(),
             snapshot: self.state.clone(),

@@ -39,6 +39,23 @@ impl Checksum {
     pub fn of<T: Serialize>(record: &T) -> Self {
         postcard::serialize_with_flavor(record, Hasher::default()).unwrap_or_default()
     }
+
+    /// The hash of a record that is bytes already, under its key.
+    pub fn of_bytes(key: u128, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::default();
+        let (words, rest) = bytes.as_chunks();
+        let [high, low] = [key >> 64, key & u128::from(u64::MAX)]
+            .map(|half| u64::try_from(half).unwrap_or_default());
+        hasher.word(high);
+        hasher.word(low);
+        for word in words {
+            hasher.word(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
+            hasher.byte(*byte);
+        }
+        hasher.sum()
+    }
 }
 
 /// Eight bytes at a time: multiply, rotate; at the end Murmur3's finaliser, so that sums of similar
@@ -53,7 +70,30 @@ struct Hasher {
 impl Hasher {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-    fn mix(&mut self) {
+    /// Eight bytes at once; only where a multiple of eight came before.
+    const fn word(&mut self, word: u64) {
+        self.pending = word;
+        self.len += 8;
+        self.mix();
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.pending |= u64::from(byte) << (8 * (self.len % 8));
+        self.len += 1;
+        if self.len.is_multiple_of(8) {
+            self.mix();
+        }
+    }
+
+    fn sum(mut self) -> Checksum {
+        self.mix();
+        let mut hash = self.state ^ self.len;
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        Checksum(hash ^ (hash >> 33))
+    }
+
+    const fn mix(&mut self) {
         self.state = (self.state ^ self.pending)
             .wrapping_mul(Self::MULTIPLIER)
             .rotate_left(29);
@@ -65,20 +105,12 @@ impl postcard::ser_flavors::Flavor for Hasher {
     type Output = Checksum;
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.pending |= u64::from(byte) << (8 * (self.len % 8));
-        self.len += 1;
-        if self.len.is_multiple_of(8) {
-            self.mix();
-        }
+        self.byte(byte);
         Ok(())
     }
 
-    fn finalize(mut self) -> postcard::Result<Checksum> {
-        self.mix();
-        let mut hash = self.state ^ self.len;
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        Ok(Checksum(hash ^ (hash >> 33)))
+    fn finalize(self) -> postcard::Result<Checksum> {
+        Ok(self.sum())
     }
 }
 
@@ -93,6 +125,19 @@ mod tests {
         assert_eq!(Checksum::of(&()).0, 0);
         assert_eq!(Checksum::of(&7_u8).to_string(), "3025cc2a243252cc");
         assert_ne!(Checksum::of(&[0_u8; 7]), Checksum::of(&[0_u8; 8]));
+    }
+
+    #[test]
+    fn key_and_every_byte_count() {
+        let bytes: Vec<u8> = (0..37).collect();
+        let sum = Checksum::of_bytes(1 << 70 | 5, &bytes);
+        assert_ne!(Checksum::of_bytes(5, &bytes), sum);
+        assert_ne!(Checksum::of_bytes(1 << 70, &bytes), sum);
+        for place in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[place] ^= 1;
+            assert_ne!(Checksum::of_bytes(1 << 70 | 5, &other), sum);
+        }
     }
 
     #[test]

@@ -11,7 +11,9 @@ pub mod port_block;
 pub mod snapshot;
 
 pub use checksum::Checksum;
-pub use cluster::{Batch, ClusterState, Incarnation, StateCommand, StateOutcome};
+pub use cluster::{
+    Batch, ClusterState, Incarnation, Names, Packed, PackedChange, StateCommand, StateOutcome,
+};
 pub use control::{
     Candidate, Candidates, CertificateRecord, Certificates, ConfigRecord, ControlCommand,
     ControlLineage, ControlOutcome, ControlState, History, Judgement, Lineage, MemberRecord,

@@ -88,7 +88,7 @@ proptest! {
     #[test]
     fn the_digest_is_what_the_sessions_sum_up_to(batches in vec(batch(), 0..40)) {
         let state = replay(&batches);
-        let from_scratch: Digest = state.sessions().map(std::convert::AsRef::as_ref).collect();
+        let from_scratch: Digest = state.sessions().collect();
         let copied = ClusterState::decode(&state.encode().unwrap()).unwrap();
         for state in [&state, &copied] {
             prop_assert_eq!(state.digest(), from_scratch.clone());
@@ -130,7 +130,7 @@ proptest! {
             proposer: NodeId(9),
             incarnation: Incarnation(1),
             sequence: 1,
-            sessions: missing,
+            sessions: missing.into_iter().collect(),
             neighbors: Vec::new(),
         }));
         prop_assert_eq!(ours.missing_in(&theirs).count(), 0);
@@ -181,7 +181,7 @@ fn batches_of_an_earlier_life_are_duplicates() {
             proposer: NodeId(1),
             incarnation: Incarnation(incarnation),
             sequence,
-            sessions: vec![put(session, 1, 1)],
+            sessions: [put(session, 1, 1)].into_iter().collect(),
             neighbors: Vec::new(),
         }))
     };
@@ -266,7 +266,7 @@ fn numbered(batches: &[Sample]) -> Vec<StateCommand> {
                 proposer: NodeId(*proposer),
                 incarnation: Incarnation(1),
                 sequence: *sequence,
-                sessions: sessions.clone(),
+                sessions: sessions.iter().collect(),
                 neighbors: neighbors.clone(),
             })
         })

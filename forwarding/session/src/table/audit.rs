@@ -68,7 +68,7 @@ impl Table {
             let Some(session) = self.sessions.get(place) else {
                 continue;
             };
-            let (id, rank) = (session.record().id, session.rank());
+            let (id, rank) = (session.id(), session.rank());
             let told = rank.0 != Epoch::NONE && !self.changes.is_marked(place);
             if told && shards.has(id) {
                 out.push(Held { id, rank });

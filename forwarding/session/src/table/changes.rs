@@ -139,10 +139,9 @@ impl Table {
             if let Some(session) = self.sessions.get_mut(place) {
                 let old = session.fingerprint();
                 if session.stamp(stamp) {
-                    let id = session.record().id;
-                    self.digest.remove(id, old);
-                    self.digest.add(id, session.fingerprint());
-                    out.push(SessionChange::Put(session.record().clone()));
+                    self.digest.remove(session.id(), old);
+                    self.digest.add(session.id(), session.fingerprint());
+                    out.push(SessionChange::Put(session.record()));
                 }
             }
         }

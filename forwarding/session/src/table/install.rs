@@ -42,9 +42,7 @@ impl Table {
             return Installed::Stale;
         }
         let known = self.find(change.id());
-        let known_rank = known
-            .and_then(|slot| self.get(slot))
-            .map(|session| (session.record().epoch, session.record().version));
+        let known_rank = known.and_then(|slot| self.get(slot)).map(Session::rank);
         if known_rank.is_some_and(|rank| rank >= change.rank()) {
             return Installed::Stale;
         }
@@ -98,7 +96,8 @@ impl Table {
     /// The epoch whose word a session is. One that has not been told yet is this node's, if it is active:
     /// under the epoch of its gate, which is the highest there is until changes have been stamped with it.
     fn epoch_of(&self, session: &Session) -> Epoch {
-        match session.record().epoch {
+        let (epoch, _) = session.rank();
+        match epoch {
             Epoch::NONE if self.active => self.epoch.unwrap_or(Epoch(u64::MAX)),
             told => told,
         }
@@ -134,9 +133,9 @@ impl Table {
     }
 }
 
-const fn keys(session: &Session) -> (FlowKey, FlowKey) {
+fn keys(session: &Session) -> (FlowKey, FlowKey) {
     (
-        *session.key(Direction::Forward),
-        *session.key(Direction::Reverse),
+        session.key(Direction::Forward),
+        session.key(Direction::Reverse),
     )
 }

@@ -7,6 +7,8 @@ pub mod failover;
 pub mod forwarding;
 mod pair;
 mod peer;
+pub mod raft;
+pub mod replication;
 mod report;
 pub mod sim;
 
@@ -16,6 +18,8 @@ use clap::Subcommand;
 
 pub use failover::FailoverArgs;
 pub use forwarding::ForwardingArgs;
+pub use raft::RaftArgs;
+pub use replication::{MemberArgs, ReplicationArgs};
 pub use sim::SimArgs;
 
 /// Exit code when a peer's package is not installed.
@@ -27,6 +31,9 @@ pub enum LabCommand {
     /// Measure Tandem beside what it replaces.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// One member of a measured cluster; started by the measurement itself.
+    #[command(hide = true)]
+    Member(MemberArgs),
     /// Run whole clusters on a virtual network, clock and disk, and break everything that can break.
     Sim(SimArgs),
 }
@@ -38,6 +45,10 @@ pub enum BenchCommand {
     Failover(FailoverArgs),
     /// Established UDP sessions with source NAT through one node, on one core.
     Forwarding(ForwardingArgs),
+    /// What the durable Raft group agrees on in a second, and how soon.
+    Raft(RaftArgs),
+    /// New sessions on one node until the other one holds them: Tandem beside conntrackd.
+    Replication(ReplicationArgs),
 }
 
 /// Runs a laboratory command; to be called before the process starts any thread.
@@ -45,6 +56,9 @@ pub fn run(command: &LabCommand) -> ExitCode {
     match command {
         LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
         LabCommand::Bench(BenchCommand::Forwarding(args)) => forwarding::run(args),
+        LabCommand::Bench(BenchCommand::Raft(args)) => raft::run(args),
+        LabCommand::Bench(BenchCommand::Replication(args)) => replication::run(args),
+        LabCommand::Member(args) => replication::run_member(args),
         LabCommand::Sim(args) => sim::run(args),
     }
 }

@@ -4,8 +4,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use types::{NeighborRecord, NodeId, SessionChange};
+use types::{NeighborRecord, NodeId};
 
+use super::packed::Packed;
 use crate::snapshot::Versioned;
 
 /// Which life of a node: counted up at each start, never used again.
@@ -31,7 +32,7 @@ pub struct Batch {
     /// the second one changes nothing.
     pub sequence: u64,
     /// Sessions that began, changed, ended; at most one change of each.
-    pub sessions: Vec<SessionChange>,
+    pub sessions: Packed,
     /// Neighbours that were resolved.
     pub neighbors: Vec<NeighborRecord>,
 }
@@ -52,7 +53,8 @@ impl From<Batch> for StateCommand {
 }
 
 impl Versioned for StateCommand {
-    const VERSION: u8 = 1;
+    /// 2: sessions are packed.
+    const VERSION: u8 = 2;
 }
 
 impl fmt::Display for StateCommand {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use types::{
@@ -11,6 +10,7 @@ use types::{
 };
 
 use super::command::{Batch, Incarnation, StateCommand, StateOutcome};
+use super::names::Names;
 use super::table::Table;
 use crate::checksum::Checksum;
 use crate::snapshot::{SnapshotError, Versioned};
@@ -73,12 +73,12 @@ impl ClusterState {
     }
 
     /// One session.
-    pub fn session(&self, id: SessionId) -> Option<&Arc<SessionRecord>> {
+    pub fn session(&self, id: SessionId) -> Option<SessionRecord> {
         self.sessions.get(id)
     }
 
-    /// Every session, in an order that is the same on all nodes.
-    pub fn sessions(&self) -> impl Iterator<Item = &Arc<SessionRecord>> {
+    /// Every session, in an order that is the same on all nodes; unpacked one by one.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionRecord> {
         self.sessions.iter()
     }
 
@@ -107,7 +107,7 @@ impl ClusterState {
 
     /// Rank of a session that lives.
     pub fn living_rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
-        self.session(id).map(|record| record.rank())
+        self.sessions.living_rank(id)
     }
 
     /// Every neighbour, in an order that is the same on all nodes.
@@ -132,20 +132,21 @@ impl ClusterState {
         &'a self,
         other: &'a Self,
     ) -> impl Iterator<Item = SessionChange> + use<'a> {
-        self.sessions.changes().filter(|change| {
-            let known = other.rank(change.id());
-            match change {
-                SessionChange::Put(_) => known.is_none_or(|known| known < change.rank()),
+        let mut names = Names::default();
+        self.sessions
+            .changes()
+            .filter(|change| match other.rank(change.id()) {
+                Some(known) => known < change.rank(),
                 // Ending what nobody knows is no news.
-                SessionChange::Remove { .. } => known.is_some_and(|known| known < change.rank()),
-            }
-        })
+                None => change.is_live(),
+            })
+            .filter_map(move |change| change.unpack(&mut names))
     }
 
     /// Takes over everything that `other` knows better.
     pub fn absorb(&mut self, other: &Self) {
         for change in other.sessions.changes() {
-            self.sessions.merge(&change);
+            self.sessions.merge(change);
         }
         for neighbor in other.neighbors() {
             self.learn(&neighbor);
@@ -161,15 +162,10 @@ impl ClusterState {
 }
 
 impl Versioned for ClusterState {
-    const VERSION: u8 = 1;
+    /// 2: sessions are packed.
+    const VERSION: u8 = 2;
 
     fn completed(mut self) -> Result<Self, SnapshotError> {
-        self.sessions = self
-            .sessions
-            .completed()
-            .ok_or(SnapshotError::Inconsistent(
-                "sessions are in the wrong shard",
-            ))?;
         for (key, mac) in &self.neighbors {
             self.neighbor_sum += Checksum::of(&(key, mac));
         }

@@ -5,79 +5,29 @@
 //! Ended sessions leave a tombstone, so that a late record of the old owner does not bring them back;
 //! each shard keeps the last few, which covers far more time than a batch can be late.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use types::{
     DIGEST_SHARDS as SHARDS, Digest, Epoch, SessionChange, SessionId, SessionRecord, ShardDigest,
 };
 
+use super::names::Names;
+use super::packed::{Packed, PackedChange};
+use super::shard::Shard;
 use crate::checksum::Checksum;
 
-/// With all shards 65 536: two thirds of a second at 100 000 ended sessions a second.
-const TOMBSTONES: usize = 64;
-
 /// Sessions and tombstones.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Table {
     shards: Vec<Arc<Shard>>,
     /// Derived from the shards.
-    #[serde(skip)]
     sum: Checksum,
     /// Derived from the shards.
-    #[serde(skip)]
     live: usize,
     /// Derived from the shards: their digests in one.
-    #[serde(skip)]
     total: ShardDigest,
-}
-
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-struct Shard {
-    entries: BTreeMap<SessionId, Entry>,
-    /// Ids of the tombstones, oldest first.
-    ended: VecDeque<SessionId>,
-    /// Derived from the live entries.
-    #[serde(skip)]
-    digest: ShardDigest,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-enum Entry {
-    Live {
-        record: Arc<SessionRecord>,
-        /// Derived from the record.
-        #[serde(skip)]
-        hash: Checksum,
-    },
-    Ended {
-        epoch: Epoch,
-        version: u32,
-    },
-}
-
-impl Entry {
-    fn rank(&self) -> (Epoch, u32) {
-        match self {
-            Self::Live { record, .. } => (record.epoch, record.version),
-            Self::Ended { epoch, version } => (*epoch, *version),
-        }
-    }
-
-    fn fingerprint(&self) -> u64 {
-        match self {
-            Self::Live { record, .. } => record.fingerprint(),
-            Self::Ended { .. } => 0,
-        }
-    }
-
-    fn hash(&self) -> Option<Checksum> {
-        match self {
-            Self::Live { hash, .. } => Some(*hash),
-            Self::Ended { .. } => None,
-        }
-    }
 }
 
 impl Default for Table {
@@ -94,93 +44,74 @@ impl Default for Table {
 
 impl Table {
     /// Takes `change` over unless a newer one of the same session is known; says whether it did.
-    pub(super) fn merge(&mut self, change: &SessionChange) -> bool {
+    pub(super) fn merge(&mut self, change: PackedChange<'_>) -> bool {
         let id = change.id();
         let Some(shard) = self.shards.get_mut(id.shard()) else {
             return false;
         };
         // Looking before writing: a shard that does not change must not be copied.
-        if shard
-            .entries
-            .get(&id)
-            .is_some_and(|known| known.rank() >= change.rank())
-        {
+        let known = shard.get(id);
+        if known.is_some_and(|known| known.rank() >= change.rank()) {
             return false;
         }
-        let (sum, live) = (&mut self.sum, &mut self.live);
+        let old = known.filter(PackedChange::is_live).map(hash);
+        let outdated = known.map_or(0, |known| known.fingerprint());
+        let was_ended = known.is_some() && old.is_none();
+        let ends = !change.is_live();
         let shard = Arc::make_mut(shard);
-        let entry = match change {
-            SessionChange::Put(record) => {
-                let hash = Checksum::of(record);
-                *sum += hash;
-                *live += 1;
-                Entry::Live {
-                    record: Arc::new(record.clone()),
-                    hash,
-                }
-            }
-            SessionChange::Remove { epoch, version, .. } => Entry::Ended {
-                epoch: *epoch,
-                version: *version,
-            },
-        };
-        let ends = matches!(entry, Entry::Ended { .. });
-        let fingerprint = entry.fingerprint();
-        let replaced = shard.entries.insert(id, entry);
-        let outdated = replaced.as_ref().map_or(0, Entry::fingerprint);
+        if !shard.put(change) {
+            return false;
+        }
         for digest in [&mut shard.digest, &mut self.total] {
             digest.remove(outdated);
-            digest.add(fingerprint);
+            digest.add(change.fingerprint());
         }
-        if let Some(hash) = replaced.as_ref().and_then(Entry::hash) {
-            *sum -= hash;
-            *live -= 1;
+        if let Some(old) = old {
+            self.sum -= old;
+            self.live -= 1;
         }
-        let was_ended = matches!(replaced, Some(Entry::Ended { .. }));
+        if !ends {
+            self.sum += hash(change);
+            self.live += 1;
+        }
         match (was_ended, ends) {
             (false, true) => shard.bury(id),
-            (true, false) => shard.ended.retain(|ended| *ended != id),
+            (true, false) => shard.unbury(id),
             (false, false) | (true, true) => {}
         }
         true
     }
 
-    pub(super) fn get(&self, id: SessionId) -> Option<&Arc<SessionRecord>> {
-        match self.shards.get(id.shard())?.entries.get(&id)? {
-            Entry::Live { record, .. } => Some(record),
-            Entry::Ended { .. } => None,
-        }
+    pub(super) fn get(&self, id: SessionId) -> Option<SessionRecord> {
+        live(self.known(id)?, &mut Names::default())
+    }
+
+    fn known(&self, id: SessionId) -> Option<PackedChange<'_>> {
+        self.shards.get(id.shard())?.get(id)
     }
 
     /// Every live session, in an order that is the same on all nodes.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<SessionRecord>> {
-        self.shards
-            .iter()
-            .flat_map(|shard| shard.entries.values())
-            .filter_map(|entry| match entry {
-                Entry::Live { record, .. } => Some(record),
-                Entry::Ended { .. } => None,
-            })
+    pub(super) fn iter(&self) -> impl Iterator<Item = SessionRecord> {
+        let mut names = Names::default();
+        self.changes()
+            .filter_map(move |change| live(change, &mut names))
     }
 
     /// Everything the table knows as changes: what a new table merges to become like this one.
-    pub(super) fn changes(&self) -> impl Iterator<Item = SessionChange> + '_ {
-        self.shards
-            .iter()
-            .flat_map(|shard| &shard.entries)
-            .map(|(id, entry)| match entry {
-                Entry::Live { record, .. } => SessionChange::Put(SessionRecord::clone(record)),
-                Entry::Ended { epoch, version } => SessionChange::Remove {
-                    id: *id,
-                    epoch: *epoch,
-                    version: *version,
-                },
-            })
+    pub(super) fn changes(&self) -> impl Iterator<Item = PackedChange<'_>> {
+        self.shards.iter().flat_map(|shard| shard.iter())
     }
 
     /// Rank of what is known of a session, living or ended.
     pub(super) fn rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
-        Some(self.shards.get(id.shard())?.entries.get(&id)?.rank())
+        Some(self.known(id)?.rank())
+    }
+
+    /// Rank of a session that lives.
+    pub(super) fn living_rank(&self, id: SessionId) -> Option<(Epoch, u32)> {
+        self.known(id)
+            .filter(PackedChange::is_live)
+            .map(|known| known.rank())
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -210,43 +141,60 @@ impl Table {
             .into_iter()
             .filter_map(|place| self.shards.get(place));
         chosen
-            .flat_map(|shard| &shard.entries)
-            .filter(|(_, entry)| matches!(entry, Entry::Live { .. }))
-            .map(|(id, entry)| (*id, entry.rank()))
+            .flat_map(|shard| shard.iter())
+            .filter(PackedChange::is_live)
+            .map(|known| (known.id(), known.rank()))
     }
 
-    /// Computes what is not stored; `None` when these shards never were a table.
-    pub(super) fn completed(mut self) -> Option<Self> {
-        if self.shards.len() != SHARDS {
+    /// A table of these shards; `None` when they never were one.
+    fn restored(shards: Vec<(Packed, VecDeque<SessionId>)>) -> Option<Self> {
+        if shards.len() != SHARDS {
             return None;
         }
-        for (place, shard) in self.shards.iter_mut().enumerate() {
-            let shard = Arc::make_mut(shard);
-            for (id, entry) in &mut shard.entries {
-                if id.shard() != place {
+        let mut table = Self::default();
+        for (number, (place, (stored, ended))) in (0..).zip(table.shards.iter_mut().zip(shards)) {
+            for change in stored.iter() {
+                if change.id().shard() != number {
                     return None;
                 }
-                if let Entry::Live { record, hash } = entry {
-                    *hash = Checksum::of(record.as_ref());
-                    self.sum += *hash;
-                    self.live += 1;
-                    shard.digest.add(record.fingerprint());
+                if change.is_live() {
+                    table.sum += hash(change);
+                    table.live += 1;
                 }
             }
-            self.total.join(shard.digest);
+            if !stored.is_empty() || !ended.is_empty() {
+                let shard = Shard::restored(&stored, ended)?;
+                table.total.join(shard.digest);
+                *place = Arc::new(shard);
+            }
         }
-        Some(self)
+        // The same id twice would be counted twice.
+        let live = table.changes().filter(PackedChange::is_live).count();
+        (live == table.live).then_some(table)
     }
 }
 
-impl Shard {
-    fn bury(&mut self, id: SessionId) {
-        self.ended.push_back(id);
-        if self.ended.len() > TOMBSTONES
-            && let Some(oldest) = self.ended.pop_front()
-            && matches!(self.entries.get(&oldest), Some(Entry::Ended { .. }))
-        {
-            self.entries.remove(&oldest);
-        }
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.shards.iter().map(|shard| shard.stored()))
     }
+}
+
+impl<'de> Deserialize<'de> for Table {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        Self::restored(Vec::deserialize(deserializer)?)
+            .ok_or_else(|| D::Error::custom("sessions are in the wrong shard"))
+    }
+}
+
+fn live(change: PackedChange<'_>, names: &mut Names) -> Option<SessionRecord> {
+    match change.unpack(names)? {
+        SessionChange::Put(record) => Some(record),
+        SessionChange::Remove { .. } => None,
+    }
+}
+
+fn hash(change: PackedChange<'_>) -> Checksum {
+    Checksum::of_bytes(change.id().0, change.body)
 }

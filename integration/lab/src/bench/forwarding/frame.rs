@@ -6,28 +6,28 @@ use types::{MacAddr, Protocol};
 use wire::checksum::{Sum, transport};
 
 /// A 64-byte Ethernet frame without its four bytes of frame check sequence.
-pub(super) const FRAME: usize = 60;
+pub(in crate::bench) const FRAME: usize = 60;
 
 /// What a frame carries: everything beyond Ethernet, IPv4 and UDP headers.
 const PAYLOAD: usize = FRAME - 14 - 20 - 8;
 
 /// Where a frame is between two hosts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hop {
-    pub(super) source_mac: MacAddr,
-    pub(super) target_mac: MacAddr,
-    pub(super) source: SocketAddrV4,
-    pub(super) target: SocketAddrV4,
-    pub(super) ttl: u8,
+pub(in crate::bench) struct Hop {
+    pub(in crate::bench) source_mac: MacAddr,
+    pub(in crate::bench) target_mac: MacAddr,
+    pub(in crate::bench) source: SocketAddrV4,
+    pub(in crate::bench) target: SocketAddrV4,
+    pub(in crate::bench) ttl: u8,
 }
 
 /// Which of all frames one is; its payload says it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Label {
+pub(in crate::bench) struct Label {
     /// The session.
-    pub(super) session: u16,
+    pub(in crate::bench) session: u16,
     /// The frame within it.
-    pub(super) sequence: u64,
+    pub(in crate::bench) sequence: u64,
 }
 
 impl Label {
@@ -49,7 +49,7 @@ impl Label {
     }
 
     /// What a received frame's payload says, without believing the rest of it.
-    pub(super) fn read(frame: &[u8]) -> Option<Self> {
+    pub(in crate::bench) fn read(frame: &[u8]) -> Option<Self> {
         let (_, payload) = frame.split_last_chunk::<PAYLOAD>()?;
         let (session, rest) = payload.split_first_chunk()?;
         let sequence = rest.first_chunk()?;
@@ -61,7 +61,7 @@ impl Label {
 }
 
 /// The whole frame with right checksums.
-pub(super) fn build(hop: &Hop, label: Label) -> [u8; FRAME] {
+pub(in crate::bench) fn build(hop: &Hop, label: Label) -> [u8; FRAME] {
     let (source, target) = (*hop.source.ip(), *hop.target.ip());
     let payload = label.payload();
     let length = u16::try_from(PAYLOAD + 8).unwrap_or(0);

@@ -7,9 +7,9 @@
 //! The veth pair's receiving half runs on the sender's core: the generator pays for delivering to the
 //! node, and the node for delivering to the sink.
 
-mod frame;
+pub(super) mod frame;
 mod generator;
-mod session;
+pub(super) mod session;
 mod sink;
 
 use std::process::{Command, ExitCode};

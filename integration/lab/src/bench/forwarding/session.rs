@@ -136,7 +136,7 @@ fn neighbor(host: &Host, address: Ipv4Addr) -> anyhow::Result<MacAddr> {
 }
 
 /// The MAC address of `device` at `host`.
-fn own_mac(host: &Host, device: &str) -> anyhow::Result<MacAddr> {
+pub(in crate::bench) fn own_mac(host: &Host, device: &str) -> anyhow::Result<MacAddr> {
     let find = || -> anyhow::Result<MacAddr> {
         let bytes = nix::ifaddrs::getifaddrs()?
             .filter(|address| address.interface_name == device)

@@ -49,7 +49,12 @@ pub(super) struct Missing(String);
 
 /// Whether everything that the peer consists of is installed.
 pub(super) fn check_installed() -> Result<(), Missing> {
-    let missing: Vec<_> = PROGRAMS
+    check_programs(&PROGRAMS)
+}
+
+/// Whether these programs are installed.
+pub(super) fn check_programs(programs: &[(&str, &'static str)]) -> Result<(), Missing> {
+    let missing: Vec<_> = programs
         .iter()
         .filter(|(program, _)| find(program).is_none())
         .map(|(_, package)| *package)
@@ -290,7 +295,7 @@ fn prepare_kernel(host: &Host, side: Side) -> anyhow::Result<()> {
     Ok(host.set("ipv4.ip_forward", "1")?)
 }
 
-fn program(name: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn program(name: &str) -> anyhow::Result<PathBuf> {
     find(name).with_context(|| format!("{name} is not installed"))
 }
 
@@ -302,7 +307,7 @@ fn text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Runs a short command inside `host` to its end.
-fn finish(
+pub(super) fn finish(
     host: &Host,
     name: &str,
     mut command: Command,
