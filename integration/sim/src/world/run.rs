@@ -10,7 +10,7 @@ use crate::invariant::{End, Final, Observation};
 use crate::member::Member;
 use crate::topology::Topology;
 use crate::trace::Trace;
-use crate::workload::{SECRET, Told};
+use crate::workload::{Opened, SECRET, Told};
 
 /// For everything to be well after the last fault: a few elections, a returning node, a new generation
 /// of the state group.
@@ -150,6 +150,7 @@ impl World {
             return Err(format!("request {} is not answered", request.id));
         }
         let mut sums = Vec::new();
+        let living = self.living();
         for member in &self.members {
             let Some(life) = &member.life else {
                 return Err(format!("member {} has no power", member.id));
@@ -163,6 +164,12 @@ impl World {
                     .iter()
                     .try_for_each(|group| complete(member.id, group))?;
                 if member.kind == MemberKind::Node {
+                    // What is on its way just now counts as little as what is still to be told.
+                    let state = cluster.state.state();
+                    let mut living = living.iter();
+                    if let Some(opened) = living.find(|it| state.session(it.id).is_none()) {
+                        return Err(format!("node {} lacks session {}", member.id, opened.id));
+                    }
                     sums.push(groups.map(|group| (group.checksum, group.leader)));
                 }
                 Ok(())
@@ -174,13 +181,17 @@ impl World {
         Ok(())
     }
 
-    fn end(&self) -> End {
-        let life_of = |node: NodeId| {
-            let member = self.members.iter().find(|member| member.id == node)?;
-            Some(member.lives)
+    /// Sessions whose opener lives still, in the same life.
+    fn living(&self) -> Vec<Opened> {
+        let opened = self.workload.opened.iter().copied();
+        let lives = |opened: &Opened| {
+            let mut members = self.members.iter();
+            members.any(|member| (member.id, member.lives) == (opened.node, opened.life))
         };
-        let living = self.workload.opened.iter().copied();
-        let living = living.filter(|opened| life_of(opened.node) == Some(opened.life));
+        opened.filter(lives).collect()
+    }
+
+    fn end(&self) -> End {
         let finals = self.members.iter().filter_map(|member| {
             let life = member.life.as_ref()?;
             Some(life.look(|cluster| Final {
@@ -197,7 +208,7 @@ impl World {
         });
         End {
             members: finals.collect(),
-            living: living.collect(),
+            living: self.living(),
         }
     }
 }
