@@ -146,7 +146,7 @@ pub(super) fn is_live(body: &[u8]) -> bool {
     rank(&mut reader).is_some() && reader.byte() == Some(LIVE)
 }
 
-/// Reads what [`write`] wrote for session `id`; `None` if it never did.
+/// Reads what [`write()`] wrote for session `id`; `None` if it never did.
 pub(super) fn read(id: SessionId, body: &[u8], names: &mut Names) -> Option<SessionChange> {
     let mut reader = Reader::new(body);
     let (epoch, version) = rank(&mut reader)?;
