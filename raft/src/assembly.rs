@@ -26,7 +26,7 @@ use crate::pending::Pending;
 use crate::plan::ClusterPlan;
 use crate::probe::Probe;
 use crate::propose::{Counter, Proposer, attend};
-use crate::publisher::publish;
+use crate::publisher;
 use crate::store::{Journal, KvStore, Recovered};
 
 /// What both groups are put together from.
@@ -172,8 +172,12 @@ fn start_state(
         pending: Arc::clone(&pending),
     };
     inner.spawn("generations", until(inner.shutdown(), generations.run()));
-    let publisher = publish(state.clone(), Arc::clone(&pending));
-    inner.spawn("publisher", until(inner.shutdown(), publisher));
+    let publisher = publisher::Publisher {
+        proposer: state.clone(),
+        pending: Arc::clone(&pending),
+        hub: Arc::clone(&hub),
+    };
+    inner.spawn("publisher", until(inner.shutdown(), publisher.run()));
     StateGroup {
         local,
         seat: state.seat,

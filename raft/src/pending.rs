@@ -116,6 +116,18 @@ impl Pending {
         self.news.notify_one();
     }
 
+    /// Takes over again what was taken once and is lost. What waits is newer, and stays as it is.
+    pub(crate) fn put_back(&self, sessions: Vec<SessionChange>, neighbors: Vec<NeighborRecord>) {
+        let mut queue = self.queue.lock();
+        queue.backlog.extend(sessions);
+        for neighbor in neighbors {
+            let key = (neighbor.interface, neighbor.ip);
+            queue.neighbors.entry(key).or_insert(neighbor);
+        }
+        drop(queue);
+        self.news.notify_one();
+    }
+
     /// Waits until there is something to take. Cancel safe.
     pub(crate) async fn something(&self) {
         while self.is_empty() {
@@ -123,7 +135,8 @@ impl Pending {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there is nothing to take.
+    pub(crate) fn is_empty(&self) -> bool {
         let queue = self.queue.lock();
         queue.len() == 0 && queue.backlog.is_empty()
     }
@@ -198,6 +211,22 @@ mod tests {
         assert_eq!(pending.refused(), 1);
         assert_eq!(pending.take(1).0, [end(1, 1)]);
         assert_eq!(pending.take(1).0, [end(2, 2)]);
+    }
+
+    #[test]
+    fn what_is_put_back_does_not_take_the_place_of_news() {
+        let neighbor = |last| NeighborRecord {
+            interface: Giid(1),
+            ip: IpAddr::V4([192, 0, 2, 9].into()),
+            mac: types::MacAddr([2, 0, 0, 0, 0, last]),
+        };
+        let pending = Pending::new(4);
+        pending.add(vec![end(1, 2)], vec![neighbor(2)]).unwrap();
+        pending.put_back(vec![end(1, 1), end(3, 1)], vec![neighbor(1)]);
+        let (sessions, neighbors) = pending.take(4);
+        assert_eq!(sessions, [end(1, 2), end(1, 1), end(3, 1)]);
+        assert_eq!(neighbors, [neighbor(2)]);
+        assert!(pending.is_empty());
     }
 
     #[test]

@@ -62,6 +62,11 @@ fn seeds_that_have_shown_a_bug_show_none_any_more() {
         (Topology::PairWitness, 207),
         // A leader went on in its term after it had lost entries that others had.
         (Topology::Pair, 212),
+        // A batch that leader and witness had agreed on died with the leader.
+        (Topology::PairWitness, 1_186),
+        (Topology::PairWitness, 3_059),
+        // The same, while the next batch was on its way and reached the next generation first.
+        (Topology::PairWitness, 128),
     ];
     for (topology, seed) in found {
         let run = sim::run(topology, seed, Trace::default());

@@ -35,7 +35,12 @@ impl World {
                 continue;
             };
             let workload = &mut self.workload;
+            let opened = workload.opened.len();
             life.look(|cluster| workload.open_sessions(node, lives, cluster));
+            for opened in workload.opened.iter().skip(opened) {
+                self.trace
+                    .note(|| format!("node {node} opens session {}", opened.id));
+            }
             let open = self.open.values().filter(|open| open.node == node);
             if open.count() < OPEN {
                 asked.push((

@@ -72,6 +72,11 @@ impl ClusterState {
         self.neighbor_sum += Checksum::of(&(key, neighbor.mac));
     }
 
+    /// The last batch of `proposer` that is part of this state: its life and its number.
+    pub fn last_batch(&self, proposer: NodeId) -> Option<(Incarnation, u64)> {
+        self.proposers.get(&proposer).copied()
+    }
+
     /// One session.
     pub fn session(&self, id: SessionId) -> Option<SessionRecord> {
         self.sessions.get(id)
