@@ -157,7 +157,7 @@ impl Generations {
             biased;
             () = running.becomes_voter() => {}
             _another_generation_or_the_end = agreed.wait_for(|state| {
-                state.lineage().is_none_or(|lineage| lineage.generation != running.generation)
+                state.lineage().is_none_or(|lineage| lineage.wire() != running.generation)
             }) => {}
             _taken_in = join(&clients, running, ADMISSION) => {}
         }
@@ -188,10 +188,10 @@ impl Generations {
             incarnation: local.incarnation,
         };
         let mut clients = self.control_clients(id);
-        clients.generation = lineage.generation;
+        clients.generation = lineage.wire();
         let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
         let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
-        let probe = local.probe(MemoryGroup::NAME, lineage.generation);
+        let probe = local.probe(MemoryGroup::NAME, lineage.wire());
         let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
             .probed_by(probe);
         let log = LogStore::in_memory();
@@ -203,7 +203,7 @@ impl Generations {
         let running = Running {
             raft,
             id,
-            generation: lineage.generation,
+            generation: lineage.wire(),
             gate: Gate::default(),
             began_with_content: false,
         };
@@ -248,7 +248,12 @@ impl Generations {
         if local.is_witness() || (current.is_some() && lacking < QUESTION) {
             return;
         }
-        let answers = hello(local, &self.state.peers, QUESTION).await;
+        let mut answers = hello(local, &self.state.peers, QUESTION).await;
+        // Who went on in another lineage of the control group says nothing about this one's; who takes part
+        // in none yet holds nothing.
+        let lineage = self.control.seat.running();
+        let lineage = lineage.map_or(0, |running| running.generation);
+        answers.retain(|answer| [0, lineage].contains(&answer.control_lineage));
         let generation = current.map_or(0, |current| current.generation);
         if !is_due(local, &answers, generation, was_voter, lacking) {
             return;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use raft_state::{Checksum, ControlLineage, Incarnation};
+use raft_state::{Checksum, ControlLineage, Incarnation, Lineage};
 use types::{Name, NodeId};
 
 use crate::group::{Group, GroupName, MemberId, StoredMembership};
@@ -143,7 +143,7 @@ pub(crate) fn of<G: Group>(
 /// Generation and founder of the number that travels with messages.
 fn foundation(group: GroupName, number: u64) -> (u64, Option<NodeId>) {
     match group {
-        GroupName::State => (number, None),
+        GroupName::State => (Lineage::generation_of(number), None),
         GroupName::Control => ControlLineage::from_wire(number).map_or((0, None), |lineage| {
             (lineage.generation, Some(lineage.founder))
         }),

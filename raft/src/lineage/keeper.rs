@@ -171,7 +171,7 @@ impl Keeper {
         };
         let held = instance.end().await?;
         let survival = self.survival(&order, lineage, &held);
-        match held.refounded(member, &survival, aside) {
+        match held.refounded(member, self.control.local.incarnation, &survival, aside) {
             Ok(Some(turn)) => {
                 let recovered = self.write(Ok(turn)).await?;
                 tracing::warn!(

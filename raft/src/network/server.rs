@@ -7,8 +7,8 @@ use openraft::errors::{ClientWriteError, RaftError};
 use proto::raft::{
     Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
 };
-use raft_state::ControlLineage;
 use raft_state::yielding::Question;
+use raft_state::{ControlLineage, Lineage};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::answer;
@@ -147,7 +147,7 @@ impl Server {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
             control_formed: control.is_some_and(|running| running.is_formed()),
-            generation: state.map_or(0, |running| running.generation),
+            generation: state.map_or(0, |running| Lineage::generation_of(running.generation)),
             // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
             // vote that is missing is that of this node's earlier life.
             state_healthy: state_voter && health == Health::Ok,

@@ -3,7 +3,8 @@
 //! Ports 1024 to 65535 make 126 blocks of 512; a node allocates only from blocks that are its own, so
 //! two nodes never give the same port to two sessions, whatever either of them has not heard yet.
 //! The first sixteen belong to the pair without asking anybody: a node that has no quorum can open
-//! sessions. The rest is granted by the control group, lowest first.
+//! sessions. The rest is granted by the control group, to each node those of its own
+//! parity first.
 
 use types::NodeId;
 
@@ -49,6 +50,14 @@ pub fn preassigned(node: NodeId, nodes: &[NodeId]) -> Vec<u16> {
     }
 }
 
+/// The blocks that can be granted, in the order in which `node` gets them: those of its own parity
+/// first. Nodes that went on apart, each granting blocks to itself, meet only when a half is used up.
+pub(crate) fn in_order_for(node: NodeId) -> impl Iterator<Item = u16> {
+    let own = u16::from(node.0 % 2);
+    let half = move |parity| (PREASSIGNED..COUNT).filter(move |block| block % 2 == parity);
+    half(own).chain(half(1 - own))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +71,20 @@ mod tests {
         assert_eq!(of_port(1535), Some(0));
         assert_eq!(of_port(1536), Some(1));
         assert_eq!(of_port(u16::MAX), Some(COUNT - 1));
+    }
+
+    #[test]
+    fn a_node_gets_its_own_half_first_and_every_block_once() {
+        let blocks: Vec<u16> = in_order_for(NodeId(1)).collect();
+        assert_eq!(blocks[..3], [17, 19, 21]);
+        assert_eq!(blocks[55..58], [16, 18, 20]);
+        assert_eq!(
+            in_order_for(NodeId(2)).take(2).collect::<Vec<_>>(),
+            [16, 18]
+        );
+        let mut all = blocks;
+        all.sort_unstable();
+        assert!(all.into_iter().eq(PREASSIGNED..COUNT));
     }
 
     #[test]

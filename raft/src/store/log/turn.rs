@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use openraft::EntryPayload;
-use raft_state::{ControlCommand, ControlLineage, ControlState, Survival, Versioned};
+use raft_state::{ControlCommand, ControlLineage, ControlState, Incarnation, Survival, Versioned};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -115,6 +115,7 @@ impl Held {
     pub(crate) fn refounded(
         &self,
         member: MemberId,
+        life: Incarnation,
         survival: &Survival,
         aside: Vec<Aside>,
     ) -> io::Result<Option<Turn>> {
@@ -124,6 +125,14 @@ impl Held {
         let mut state = self.state();
         // Part of the beginning itself: no crash can part them.
         state.apply(&ControlCommand::Survived(survival.clone()));
+        // The other node may go on, too, and neither may ever take part again in the state group that
+        // both were in: they would forget what they have said in it.
+        let generation = state.lineage().map_or(0, |lineage| lineage.generation);
+        state.apply(&ControlCommand::FormState {
+            generation: generation.saturating_add(1),
+            founder: member.node,
+            incarnation: life,
+        });
         let alone = Membership::new_with_defaults(vec![BTreeSet::from([member.to_u64()])], []);
         let meta = SnapshotMeta::<ControlGroup> {
             last_log_id: Some(last),

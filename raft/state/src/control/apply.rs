@@ -113,7 +113,7 @@ impl ControlState {
     ) -> ControlOutcome {
         if self.granted(node, address).len() == usize::from(held) && count > 0 {
             let blocks = self.port_blocks.entry(address).or_default();
-            let free: Vec<u16> = (port_block::PREASSIGNED..port_block::COUNT)
+            let free: Vec<u16> = port_block::in_order_for(node)
                 .filter(|block| !blocks.contains_key(block))
                 .take(usize::from(count))
                 .collect();

@@ -49,6 +49,19 @@ pub struct Lineage {
     pub incarnation: Incarnation,
 }
 
+impl Lineage {
+    /// The number that travels with every message. Nodes that went on apart count their generations
+    /// apart, too: so the founder is part of it.
+    pub const fn wire(self) -> u64 {
+        (self.generation << 8) | self.founder.0 as u64
+    }
+
+    /// What counts the foundations in the number of [`Lineage::wire`].
+    pub const fn generation_of(wire: u64) -> u64 {
+        wire >> 8
+    }
+}
+
 /// State of the control group.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ControlState {

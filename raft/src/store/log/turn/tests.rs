@@ -14,6 +14,9 @@ const ME: MemberId = MemberId {
     incarnation: Incarnation(7),
 };
 
+/// It began long after [`ME`] had become a member.
+const LIFE: Incarnation = Incarnation(9);
+
 fn set(base: u64) -> ControlCommand {
     ControlCommand::SetConfig {
         base: Revision(base),
@@ -78,7 +81,7 @@ fn reopened(store: &MemoryStore) -> Recovered<ControlGroup> {
 fn a_survivor_goes_on_with_the_whole_log_whether_committed_or_not() {
     let mut store = disk();
     let (changes, begun) = held(&store)
-        .refounded(ME, &survival(), Vec::new())
+        .refounded(ME, LIFE, &survival(), Vec::new())
         .unwrap()
         .unwrap();
     store.write(&changes).unwrap();
@@ -94,6 +97,12 @@ fn a_survivor_goes_on_with_the_whole_log_whether_committed_or_not() {
         [&survival()],
         "the beginning and its record cannot be parted"
     );
+    let formed = raft_state::Lineage {
+        generation: 1,
+        founder: ME.node,
+        incarnation: LIFE,
+    };
+    assert_eq!(state.lineage(), Some(formed), "sessions begin anew, too");
     assert_eq!(meta.last_log_id, Some(id(3, 2)));
     let voters: Vec<_> = meta.last_membership.membership().voter_ids().collect();
     assert_eq!(voters, [ME.to_u64()]);
@@ -136,7 +145,9 @@ fn who_gives_way_keeps_everything_aside_and_begins_with_nothing_else() {
 #[test]
 fn who_never_was_part_of_anything_cannot_go_on_alone() {
     let store = MemoryStore::default();
-    let turn = held(&store).refounded(ME, &survival(), Vec::new()).unwrap();
+    let turn = held(&store)
+        .refounded(ME, LIFE, &survival(), Vec::new())
+        .unwrap();
     assert!(turn.is_none());
 }
 

@@ -98,15 +98,15 @@ fn a_role_under_a_lower_epoch_is_refused() {
 }
 
 #[test]
-fn blocks_are_granted_lowest_first_and_never_twice() {
+fn blocks_are_granted_by_parity_lowest_first_and_never_twice() {
     let mut state = ControlState::default();
-    assert_eq!(blocks(state.apply(&claim(A, 0, 2))), [16, 17]);
-    assert_eq!(blocks(state.apply(&claim(B, 0, 2))), [18, 19]);
-    assert_eq!(blocks(state.apply(&claim(A, 2, 1))), [16, 17, 20]);
+    assert_eq!(blocks(state.apply(&claim(A, 0, 2))), [17, 19]);
+    assert_eq!(blocks(state.apply(&claim(B, 0, 2))), [16, 18]);
+    assert_eq!(blocks(state.apply(&claim(A, 2, 1))), [17, 19, 21]);
     // A claim whose answer got lost does not eat blocks.
-    assert_eq!(blocks(state.apply(&claim(A, 2, 1))), [16, 17, 20]);
+    assert_eq!(blocks(state.apply(&claim(A, 2, 1))), [17, 19, 21]);
     assert_eq!(blocks(state.apply(&claim(A, 3, u16::MAX))).len(), 110 - 2);
-    assert_eq!(blocks(state.apply(&claim(B, 2, 1))), [18, 19]);
+    assert_eq!(blocks(state.apply(&claim(B, 2, 1))), [16, 18]);
 }
 
 #[test]
