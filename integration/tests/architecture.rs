@@ -47,7 +47,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
-    ("sim", &["types", "proto", "raft-state", "raft", "runtime"]),
+    (
+        "sim",
+        &["types", "proto", "raft-state", "raft", "runtime", "ha"],
+    ),
     // The laboratory's benchmarks measure the shells themselves, without a process around them.
     (
         "lab",

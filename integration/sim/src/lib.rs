@@ -5,6 +5,7 @@
 //!                  ├─ network   delay, loss, duplicates, partitions; the product's own messages
 //!                  ├─ disks     keep what was synced, are slow, are full
 //!                  ├─ fault     what goes wrong when
+//!                  ├─ policy    may a node go on alone? the product's own, on simulated evidence
 //!                  ├─ workload  commits, roles, port blocks, sessions
 //!                  └─ invariant what must hold, one a file
 //! ```
@@ -19,6 +20,7 @@ pub mod invariant;
 mod member;
 pub mod network;
 mod operator;
+mod policy;
 pub mod random;
 mod topology;
 mod trace;

@@ -1,8 +1,7 @@
 //! What people and policies do about what they see: here a run's operator acts.
 //!
-//! For now somebody makes room on a full disk and starts the member again whose group has ended for
-//! lack of it. A policy that opens a new generation when the peer is gone belongs here, too: it sees a
-//! member through [`Life::look`], and acts through its [`raft::Cluster`].
+//! Somebody makes room on a full disk and starts the member again whose group has ended for lack of it.
+//! Policies that let a node go on alone give their orders here, too.
 
 use raft::Health;
 use types::NodeId;
@@ -15,6 +14,10 @@ use crate::member::{Life, Member};
 pub(crate) enum Order {
     /// Make room on the disk and start the member again.
     Restart(NodeId),
+    /// Go on alone, since the policy's evidence is complete.
+    Survive(NodeId),
+    /// Go on alone, since an operator says so.
+    Obey(NodeId),
 }
 
 /// Looks after the members, now and then.

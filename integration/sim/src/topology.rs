@@ -11,24 +11,35 @@ use types::{Name, NodeId};
 pub enum Topology {
     /// Nodes 1 and 2 and the witness 3: one of the three may be gone.
     PairWitness,
-    /// Nodes 1 and 2 alone: without either there is no quorum.
+    /// Nodes 1 and 2 alone: without either there is no quorum, and nothing is agreed on.
     Pair,
+    /// The same, but for a policy, or an operator, that lets a node go on alone.
+    PairSurvivor,
 }
 
 /// A word that names no topology.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0} is no topology: pair-witness and pair are")]
+#[error("{0} is no topology: pair-witness, pair and pair-survivor are")]
 pub struct UnknownTopology(String);
 
 impl Topology {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::PairWitness, Self::Pair];
+    pub const ALL: [Self; 3] = [Self::PairWitness, Self::Pair, Self::PairSurvivor];
 
     /// As operators write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PairWitness => "pair-witness",
             Self::Pair => "pair",
+            Self::PairSurvivor => "pair-survivor",
+        }
+    }
+
+    /// Whether a node may go on alone.
+    pub const fn survives(self) -> bool {
+        match self {
+            Self::PairSurvivor => true,
+            Self::PairWitness | Self::Pair => false,
         }
     }
 
@@ -41,7 +52,7 @@ impl Topology {
         ];
         match self {
             Self::PairWitness => &MEMBERS,
-            Self::Pair => MEMBERS.split_at(2).0,
+            Self::Pair | Self::PairSurvivor => MEMBERS.split_at(2).0,
         }
     }
 

@@ -30,7 +30,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub first_seed: u64,
     /// Which clusters.
-    #[arg(long, value_enum, default_value_t = Clusters::Both)]
+    #[arg(long, value_enum, default_value_t = Clusters::All)]
     pub topology: Clusters,
     /// Print everything that happened in the first run.
     #[arg(long)]
@@ -45,10 +45,12 @@ pub struct SimArgs {
 pub enum Clusters {
     /// Two nodes and a witness.
     PairWitness,
-    /// Two nodes alone.
+    /// Two nodes alone: without either nothing is agreed on.
     Pair,
+    /// Two nodes alone, of which one may go on without the other.
+    PairSurvivor,
     /// One after the other.
-    Both,
+    All,
 }
 
 impl Clusters {
@@ -56,7 +58,8 @@ impl Clusters {
         match self {
             Self::PairWitness => vec![Topology::PairWitness],
             Self::Pair => vec![Topology::Pair],
-            Self::Both => Topology::ALL.to_vec(),
+            Self::PairSurvivor => vec![Topology::PairSurvivor],
+            Self::All => Topology::ALL.to_vec(),
         }
     }
 }

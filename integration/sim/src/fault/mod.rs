@@ -59,6 +59,34 @@ pub enum Fault {
     FullDisk(NodeId),
     /// A member's disk is quick and has room again.
     MendDisk(NodeId),
+    /// Something beside the HA links.
+    Site(SiteFault),
+    /// An operator orders a node to go on alone, perhaps in error.
+    Order(NodeId),
+}
+
+/// Something that goes wrong, or is well again, beside the HA links: what a node's evidence is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SiteFault {
+    /// The nodes hear each other nowhere any more, neither on HA links nor on a shared interface.
+    Split,
+    /// Advertisements on the shared interfaces are not heard.
+    CutLan,
+    /// No anchor answers a node.
+    Offside(NodeId),
+    /// Shared interfaces carry advertisements again, and anchors answer.
+    Mend,
+}
+
+impl fmt::Display for SiteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Split => f.write_str("the nodes hear each other nowhere"),
+            Self::CutLan => f.write_str("no advertisement is heard"),
+            Self::Offside(node) => write!(f, "no anchor answers node {node}"),
+            Self::Mend => f.write_str("advertisements are heard and anchors answer"),
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -94,6 +122,8 @@ impl fmt::Display for Fault {
             }
             Self::FullDisk(node) => write!(f, "the disk of node {node} is full"),
             Self::MendDisk(node) => write!(f, "the disk of node {node} is mended"),
+            Self::Site(fault) => fault.fmt(f),
+            Self::Order(node) => write!(f, "node {node} is ordered to go on alone"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use types::NodeId;
 
-use super::Fault;
+use super::{Fault, SiteFault};
 use crate::clock::Millis;
 use crate::random::Random;
 use crate::topology::Topology;
@@ -25,6 +25,14 @@ const FAULTS: (u64, u64) = (3, 12);
 /// How long one lasts that has an end.
 const LASTS: (u64, u64) = (50, 2_500);
 
+const SPLIT: Fault = Fault::Site(SiteFault::Split);
+
+/// Where a node may go on alone: faults, in a thousand, that last long enough for it to do so.
+const SURVIVORS: u64 = 550;
+/// For how long those last: a lack of quorum is an election for two seconds, and silence has its hold
+/// time.
+const LONG: (u64, u64) = (2_500, 7_000);
+
 impl Plan {
     /// Draws a plan.
     pub fn draw(topology: Topology, mut random: Random) -> Self {
@@ -34,7 +42,12 @@ impl Plan {
         for _ in 0..random.between(FAULTS.0, FAULTS.1) {
             let at = Millis(random.between(begin, end));
             let lasts = Millis(random.between(LASTS.0, LASTS.1));
-            let fault = draw(topology, &mut random, lasts);
+            let (fault, lasts) = if topology.survives() && random.happens(SURVIVORS) {
+                let long = Millis(random.between(LONG.0, LONG.1));
+                (draw_long(topology, &mut random, long), long)
+            } else {
+                (draw(topology, &mut random, lasts), lasts)
+            };
             let mended = match &fault {
                 Fault::Isolate(_)
                 | Fault::Part(..)
@@ -45,19 +58,28 @@ impl Plan {
                 | Fault::Delay(_)
                 | Fault::Duplicate(_) => Some(Fault::Mend),
                 Fault::SlowDisk(node, _) | Fault::FullDisk(node) => Some(Fault::MendDisk(*node)),
+                Fault::Site(SiteFault::Split | SiteFault::CutLan | SiteFault::Offside(_)) => {
+                    Some(Fault::Site(SiteFault::Mend))
+                }
                 Fault::Mend
                 | Fault::Crash(..)
                 | Fault::CrashUnsynced(..)
                 | Fault::PowerCut(_)
                 | Fault::Stall(..)
                 | Fault::Jump(..)
-                | Fault::MendDisk(_) => None,
+                | Fault::MendDisk(_)
+                | Fault::Site(SiteFault::Mend)
+                | Fault::Order(_) => None,
             };
+            if fault == SPLIT {
+                faults.push((at + lasts, Fault::Mend));
+            }
             faults.push((at, fault));
             faults.extend(mended.map(|mended| (at + lasts, mended)));
         }
         faults.sort_by_key(|(at, _)| *at);
-        let calm_at = Millis(end + LASTS.1);
+        let longest = if topology.survives() { LONG.1 } else { LASTS.1 };
+        let calm_at = Millis(end + longest);
         Self { faults, calm_at }
     }
 }
@@ -96,6 +118,19 @@ fn draw(topology: Topology, random: &mut Random, lasts: Millis) -> Fault {
     }
 }
 
+/// Something after which a node may go on alone.
+fn draw_long(topology: Topology, random: &mut Random, lasts: Millis) -> Fault {
+    let nodes: Vec<NodeId> = topology.members().iter().map(|(id, _)| *id).collect();
+    let (node, other) = two(&nodes, random);
+    match random.below(10) {
+        0..=3 => SPLIT,
+        4..=6 => Fault::Crash(node, lasts),
+        7 => Fault::Site(SiteFault::CutLan),
+        8 => Fault::Site(SiteFault::Offside(other)),
+        _ => Fault::Order(node),
+    }
+}
+
 /// Two different members.
 fn two(nodes: &[NodeId], random: &mut Random) -> (NodeId, NodeId) {
     let one = random.pick(nodes).unwrap_or(NodeId(1));
@@ -106,6 +141,18 @@ fn two(nodes: &[NodeId], random: &mut Random) -> (NodeId, NodeId) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_tempted_to_go_on_alone_where_nobody_may() {
+        let tempted = |topology| {
+            (0..50).any(|seed| {
+                let plan = Plan::draw(topology, Random::new(seed));
+                plan.faults.iter().any(|(_, fault)| *fault == SPLIT)
+            })
+        };
+        assert!(tempted(Topology::PairSurvivor));
+        assert!(!tempted(Topology::Pair) && !tempted(Topology::PairWitness));
+    }
 
     #[test]
     fn a_seed_gives_one_plan_and_another_seed_another() {

@@ -2,7 +2,9 @@
 
 use raft::seam::{Content, Place};
 use raft::{GroupName, MemberKind};
-use raft_state::{ControlCommand, ControlOutcome, ControlState, Incarnation, Versioned};
+use raft_state::{
+    ControlCommand, ControlLineage, ControlOutcome, ControlState, Incarnation, Versioned,
+};
 use types::{Epoch, Name, NodeId, Revision};
 
 use super::*;
@@ -10,6 +12,8 @@ use super::*;
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 const W: NodeId = NodeId(3);
+/// The first lineage, founded by node 1.
+const LINEAGE: u64 = 0x101;
 
 fn set(base: u64, text: &str) -> ControlCommand {
     ControlCommand::SetConfig {
@@ -40,7 +44,7 @@ fn state(commands: &[ControlCommand]) -> ControlState {
 const fn place(group: GroupName, index: u64) -> Place {
     Place {
         group,
-        generation: 0,
+        generation: LINEAGE,
         index,
         term: 1,
     }
@@ -48,7 +52,7 @@ const fn place(group: GroupName, index: u64) -> Place {
 
 /// What the invariant `name` says last of these observations; all before are fine with it.
 fn verdict(name: &str, observations: &[Observation<'_>]) -> Result<(), String> {
-    let mut invariant = all()
+    let mut invariant = all(Topology::PairWitness)
         .into_iter()
         .find(|invariant| invariant.name() == name)
         .unwrap();
@@ -108,10 +112,18 @@ fn stale(current: u64) -> Told {
     })
 }
 
+fn lineage(wire: u64) -> LineageView {
+    LineageView {
+        lineage: ControlLineage::from_wire(wire),
+        ..LineageView::default()
+    }
+}
+
 fn end(node: NodeId, control: &ControlState) -> Final {
     Final {
         id: node,
         kind: MemberKind::Node,
+        lineage: lineage(LINEAGE),
         control: control.clone(),
         state: ClusterState::default(),
         leaders: [Some(A), Some(A)],
@@ -303,4 +315,87 @@ fn a_group_that_ends_without_a_reason_of_its_disk_is_rejected() {
         reason: "panicked",
     };
     assert!(verdict("keeps_running", &[stopped]).is_err());
+}
+
+fn applied_in(wire: u64, member: NodeId, state: &ControlState) -> Observation<'_> {
+    let Observation::Applied { place, .. } = applied(member, 5, &Content::Snapshot, state) else {
+        unreachable!("made above");
+    };
+    Observation::Applied {
+        member,
+        kind: MemberKind::Node,
+        place: Place {
+            generation: wire,
+            ..place
+        },
+        content: &Content::Snapshot,
+        state: Applied::Control(state),
+    }
+}
+
+#[test]
+fn a_commit_of_a_lineage_that_lost_must_be_a_candidate() {
+    let (mine, others) = (set(0, "mine"), set(0, "another's"));
+    let commit = request(1, A, 0, mine.clone());
+    let (lost, won) = (state(&[mine]), state(&[others]));
+    let answer = made(1);
+    let before = [
+        applied_in(0x201, A, &lost),
+        applied_in(0x202, B, &won),
+        told(&commit, &answer, 5),
+    ];
+    let ended = |control: &ControlState| End {
+        members: vec![Final {
+            lineage: lineage(0x202),
+            ..end(B, control)
+        }],
+        living: Vec::new(),
+    };
+    let history = |last| [before.as_slice(), &[last]].concat();
+    let forgotten = ended(&won);
+    assert!(verdict("no_lost_commit", &history(Observation::Ended(&forgotten))).is_err());
+
+    let mut kept = won.clone();
+    for command in raft_state::candidates_of(
+        &lost,
+        (
+            A,
+            &Name::from("node-1"),
+            ControlLineage::from_wire(0x201).unwrap(),
+        ),
+        &won,
+    ) {
+        kept.apply(&command);
+    }
+    let kept = ended(&kept);
+    assert_eq!(
+        verdict("no_lost_commit", &history(Observation::Ended(&kept))),
+        Ok(())
+    );
+}
+
+#[test]
+fn two_lineages_in_the_end_and_a_way_back_are_rejected() {
+    let nothing = ControlState::default();
+    let back = [
+        applied_in(0x201, A, &nothing),
+        applied_in(0x101, A, &nothing),
+    ];
+    assert!(verdict("one_lineage", &back).is_err());
+    let both = End {
+        members: [0x201, 0x202]
+            .map(|wire| Final {
+                lineage: lineage(wire),
+                ..end(A, &nothing)
+            })
+            .to_vec(),
+        living: Vec::new(),
+    };
+    assert!(verdict("one_lineage", &[Observation::Ended(&both)]).is_err());
+    let low = End {
+        members: vec![end(A, &nothing)],
+        living: Vec::new(),
+    };
+    let higher = applied_in(0x202, B, &nothing);
+    assert!(verdict("one_lineage", &[higher, Observation::Ended(&low)]).is_err());
 }

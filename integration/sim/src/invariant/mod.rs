@@ -13,14 +13,16 @@ mod no_lost_commit;
 mod no_lost_session;
 mod no_port_twice;
 mod one_generation;
+mod one_lineage;
 mod one_owner;
 
-use raft::MemberKind;
 use raft::seam::{Content, Place};
+use raft::{LineageView, MemberKind};
 use raft_state::{ClusterState, ControlState};
 use types::NodeId;
 
 use crate::clock::Millis;
+use crate::topology::Topology;
 use crate::workload::{Opened, Request, Told};
 
 /// Something that an onlooker sees.
@@ -93,6 +95,8 @@ pub struct Final {
     pub id: NodeId,
     /// What for.
     pub kind: MemberKind,
+    /// Where it stands among the lineages of the control group.
+    pub lineage: LineageView,
     /// Its control state.
     pub control: ControlState,
     /// Its sessions.
@@ -119,21 +123,26 @@ pub trait Invariant: std::fmt::Debug {
     fn see(&mut self, observation: &Observation<'_>) -> Result<(), String>;
 }
 
-/// All of them.
-pub fn all() -> Vec<Box<dyn Invariant>> {
-    vec![
+/// All that must hold in runs of `topology`.
+pub fn all(topology: Topology) -> Vec<Box<dyn Invariant>> {
+    let mut all: Vec<Box<dyn Invariant>> = vec![
         Box::<blind_witness::BlindWitness>::default(),
         Box::<equal_in_the_end::EqualInTheEnd>::default(),
         Box::<honest_answers::HonestAnswers>::default(),
         Box::<keeps_running::KeepsRunning>::default(),
-        Box::<linearizable::Linearizable>::default(),
         Box::<log_matching::LogMatching>::default(),
         Box::<no_lost_commit::NoLostCommit>::default(),
         Box::<no_lost_session::NoLostSession>::default(),
         Box::<no_port_twice::NoPortTwice>::default(),
         Box::<one_generation::OneGeneration>::default(),
+        Box::<one_lineage::OneLineage>::default(),
         Box::<one_owner::OneOwner>::default(),
-    ]
+    ];
+    // Two nodes that go on apart make two histories, and the one that loses becomes candidates.
+    if !topology.survives() {
+        all.push(Box::<linearizable::Linearizable>::default());
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,33 +1,101 @@
-//! A revision that was acknowledged, or that anybody has applied, is the same in every later state.
+//! A revision that anybody has applied is the same in every later state of its lineage, and one that was
+//! acknowledged is in the history of the lineage that won, or kept there as a named candidate.
 
 use std::collections::BTreeMap;
 
 use raft::MemberKind;
-use raft_state::{ControlCommand, ControlOutcome};
+use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState};
 use types::Revision;
 
-use super::{Applied, Invariant, Observation};
-use crate::workload::Told;
+use super::{Applied, Final, Invariant, Observation};
+use crate::workload::{RequestId, Told};
 
-/// The chain of revisions, as far as anybody has seen it.
+/// The revisions of one lineage, those included that it began with.
+type Chain = BTreeMap<Revision, String>;
+
+/// The chains of revisions, as far as anybody has seen them.
 #[derive(Debug, Default)]
 pub(super) struct NoLostCommit {
-    chain: BTreeMap<Revision, String>,
-    acknowledged: Revision,
+    /// By lineage, as it travels with messages.
+    chains: BTreeMap<u64, Chain>,
+    acknowledged: BTreeMap<String, (Revision, RequestId)>,
+}
+
+fn link(chain: &mut Chain, revision: Revision, text: &str) -> Result<(), String> {
+    let known = chain.entry(revision).or_insert_with(|| text.to_owned());
+    if known == text {
+        return Ok(());
+    }
+    Err(format!(
+        "revision {revision} was \"{known}\" and is \"{text}\" now"
+    ))
 }
 
 impl NoLostCommit {
-    fn link(&mut self, revision: Revision, text: &str) -> Result<(), String> {
-        let known = self
-            .chain
-            .entry(revision)
-            .or_insert_with(|| text.to_owned());
-        if known == text {
+    fn applied(&mut self, lineage: u64, state: &ControlState) -> Result<(), String> {
+        let Some(config) = state.config() else {
             return Ok(());
+        };
+        if !self.chains.contains_key(&lineage) {
+            let mut chain = self.inherited(state);
+            if self.chains.is_empty() {
+                // What was acknowledged before anybody was seen to have it.
+                for (text, (revision, _)) in &self.acknowledged {
+                    link(&mut chain, *revision, text)?;
+                }
+            }
+            self.chains.insert(lineage, chain);
         }
-        Err(format!(
-            "revision {revision} was \"{known}\" and is \"{text}\" now"
-        ))
+        let chain = self.chains.entry(lineage).or_default();
+        link(chain, config.revision, &config.text)
+    }
+
+    /// What a lineage begins with: the history of its first state, and what that one has forgotten and
+    /// another lineage had before the same revision.
+    fn inherited(&self, state: &ControlState) -> Chain {
+        let mut chain = Chain::new();
+        if let Some(oldest) = state.history().iter().next() {
+            let is_parent = |chain: &&Chain| {
+                chain
+                    .get(&oldest.revision)
+                    .is_some_and(|text| *text == oldest.text)
+            };
+            if let Some(parent) = self.chains.values().find(is_parent) {
+                let before = parent.range(..oldest.revision);
+                chain.extend(before.map(|(revision, text)| (*revision, text.clone())));
+            }
+        }
+        let records = state.history().iter();
+        chain.extend(records.map(|record| (record.revision, record.text.clone())));
+        chain
+    }
+
+    fn acknowledged(
+        &mut self,
+        text: &str,
+        revision: Revision,
+        request: RequestId,
+    ) -> Result<(), String> {
+        self.acknowledged
+            .insert(text.to_owned(), (revision, request));
+        // Where only one lineage was ever seen the answer is about that one.
+        let mut chains = self.chains.values_mut();
+        match (chains.next(), chains.next()) {
+            (Some(only), None) => link(only, revision, text),
+            (None, _) | (Some(_), Some(_)) => Ok(()),
+        }
+    }
+
+    fn is_kept(&self, node: &Final, text: &str) -> bool {
+        let lineage = node.lineage.lineage.map_or(0, ControlLineage::wire);
+        let chain = self.chains.get(&lineage);
+        let in_history = chain.is_some_and(|chain| {
+            chain
+                .range(..=node.control.revision())
+                .any(|(_, known)| known == text)
+        });
+        let mut candidates = node.control.candidates().iter();
+        in_history || candidates.any(|(_, candidate)| candidate.record.text == text)
     }
 }
 
@@ -41,11 +109,9 @@ impl Invariant for NoLostCommit {
             Observation::Applied {
                 kind: MemberKind::Node,
                 state: Applied::Control(state),
+                place,
                 ..
-            } => match state.config() {
-                Some(config) => self.link(config.revision, &config.text),
-                None => Ok(()),
-            },
+            } => self.applied(place.generation, state),
             Observation::Told {
                 request,
                 told: Told::Outcome(ControlOutcome::ConfigSet { revision }),
@@ -54,20 +120,25 @@ impl Invariant for NoLostCommit {
                 let ControlCommand::SetConfig { text, .. } = &request.command else {
                     return Err(format!("request {} was no commit", request.id));
                 };
-                self.acknowledged = self.acknowledged.max(*revision);
-                self.link(*revision, text)
+                self.acknowledged(text, *revision, request.id)
             }
             Observation::Ended(end) => {
-                let behind = |node: &&super::Final| node.control.revision() < self.acknowledged;
-                match end.nodes().find(behind) {
-                    Some(node) => Err(format!(
-                        "revision {} was acknowledged, node {} is at {}",
-                        self.acknowledged,
-                        node.id,
-                        node.control.revision()
-                    )),
-                    None => Ok(()),
+                // Then it stays beside the history of the node that gave way, until there is room.
+                if end.nodes().any(|node| node.lineage.no_room) {
+                    return Ok(());
                 }
+                for node in end.nodes() {
+                    for (text, (revision, request)) in &self.acknowledged {
+                        if !self.is_kept(node, text) {
+                            return Err(format!(
+                                "request {request} was acknowledged as revision {revision}; node {} has \
+                                 it neither in its history nor as a candidate",
+                                node.id
+                            ));
+                        }
+                    }
+                }
+                Ok(())
             }
             Observation::Applied { .. }
             | Observation::Asked(_)

@@ -1,4 +1,4 @@
-//! No block of ports is granted to two nodes, and a claim that was overtaken grants nothing.
+//! No block of ports is granted to two nodes in one lineage, and a claim that was overtaken grants nothing.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,18 +14,42 @@ use crate::workload::Told;
 /// Who was ever seen to own which block, and what each node had before.
 #[derive(Debug, Default)]
 pub(super) struct NoPortTwice {
-    owners: BTreeMap<(IpAddr, u16), NodeId>,
+    /// By lineage of the control group, as it travels with messages.
+    owners: BTreeMap<u64, BTreeMap<(IpAddr, u16), NodeId>>,
     before: BTreeMap<NodeId, (Place, ControlState)>,
 }
 
 impl NoPortTwice {
-    fn owns(&mut self, address: IpAddr, block: u16, node: NodeId) -> Result<(), String> {
-        let owner = *self.owners.entry((address, block)).or_insert(node);
+    fn owns(&mut self, lineage: u64, key: (IpAddr, u16), node: NodeId) -> Result<(), String> {
+        let owners = self.owners.entry(lineage).or_default();
+        let owner = *owners.entry(key).or_insert(node);
         if owner == node {
             return Ok(());
         }
+        let (address, block) = key;
         Err(format!(
             "block {block} of {address} belongs to node {owner} and to node {node}"
+        ))
+    }
+
+    /// A node was told that it has these blocks: in some lineage nothing speaks against it. Where there
+    /// is only one, they are the node's from then on.
+    fn told(&mut self, node: NodeId, address: IpAddr, blocks: &[u16]) -> Result<(), String> {
+        if self.owners.len() <= 1 {
+            let only = self.owners.keys().next().copied().unwrap_or_default();
+            return blocks
+                .iter()
+                .try_for_each(|block| self.owns(only, (address, *block), node));
+        }
+        let fits = |owners: &BTreeMap<(IpAddr, u16), NodeId>| {
+            let owner = |block: &u16| owners.get(&(address, *block));
+            blocks.iter().filter_map(owner).all(|owner| *owner == node)
+        };
+        if self.owners.values().any(fits) {
+            return Ok(());
+        }
+        Err(format!(
+            "node {node} was told that blocks {blocks:?} of {address} are its own, which holds in no lineage"
         ))
     }
 
@@ -49,11 +73,9 @@ impl NoPortTwice {
         else {
             return Ok(());
         };
-        let Some((_, before)) = self
-            .before
-            .get(&member)
-            .filter(|(known, _)| known.index + 1 == place.index)
-        else {
+        let Some((_, before)) = self.before.get(&member).filter(|(known, _)| {
+            (known.generation, known.index + 1) == (place.generation, place.index)
+        }) else {
             return Ok(());
         };
         let had = before.granted(node, address).len();
@@ -89,7 +111,7 @@ impl Invariant for NoPortTwice {
                 self.granted(*member, *place, content, state)?;
                 for (address, blocks) in state.port_blocks() {
                     for (block, node) in blocks {
-                        self.owns(*address, *block, *node)?;
+                        self.owns(place.generation, (*address, *block), *node)?;
                     }
                 }
                 self.before.insert(*member, (*place, (*state).clone()));
@@ -99,9 +121,7 @@ impl Invariant for NoPortTwice {
                 request,
                 told: Told::Outcome(ControlOutcome::PortBlocks { address, blocks }),
                 ..
-            } => blocks
-                .iter()
-                .try_for_each(|block| self.owns(*address, *block, request.node)),
+            } => self.told(request.node, *address, blocks),
             Observation::Applied { .. }
             | Observation::Asked(_)
             | Observation::Told { .. }

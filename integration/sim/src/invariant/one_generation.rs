@@ -1,6 +1,7 @@
-//! A generation of the state group has one founder, and nobody takes part in one that was not decided.
+//! A generation of the state group has one founder in each lineage of the control group, and nobody takes
+//! part in one that was not decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::GroupName;
 use raft_state::Lineage;
@@ -10,7 +11,10 @@ use super::{Applied, Invariant, Observation};
 /// The generations that the control group has decided.
 #[derive(Debug, Default)]
 pub(super) struct OneGeneration {
-    decided: BTreeMap<u64, Lineage>,
+    /// By the control group's lineage and the generation.
+    decided: BTreeMap<(u64, u64), Lineage>,
+    /// Numbers that may travel with messages.
+    numbers: BTreeSet<u64>,
 }
 
 impl Invariant for OneGeneration {
@@ -22,12 +26,15 @@ impl Invariant for OneGeneration {
         match observation {
             Observation::Applied {
                 state: Applied::Control(state),
+                place,
                 ..
             } => {
                 let Some(lineage) = state.lineage() else {
                     return Ok(());
                 };
-                let known = *self.decided.entry(lineage.generation).or_insert(lineage);
+                self.numbers.insert(lineage.wire());
+                let key = (place.generation, lineage.generation);
+                let known = *self.decided.entry(key).or_insert(lineage);
                 if known == lineage {
                     return Ok(());
                 }
@@ -38,8 +45,7 @@ impl Invariant for OneGeneration {
                 ))
             }
             Observation::Applied { place, member, .. }
-                if place.group == GroupName::State
-                    && !self.decided.contains_key(&place.generation) =>
+                if place.group == GroupName::State && !self.numbers.contains(&place.generation) =>
             {
                 Err(format!(
                     "member {member} takes part in generation {}, which nobody decided",

@@ -26,6 +26,7 @@ use crate::invariant::{self, Invariant, Observation};
 use crate::member::{Habits, Member, limits, timing};
 use crate::network::{Letter, Network, Outbox};
 use crate::operator::Operator;
+use crate::policy::{Policies, Site};
 use crate::random::Random;
 use crate::topology::Topology;
 use crate::trace::Trace;
@@ -67,6 +68,8 @@ pub(crate) struct World {
     excused: BTreeSet<NodeId>,
     habits: Habits,
     operator: Operator,
+    policies: Policies,
+    site: Site,
     workload: Workload,
     next_request: BTreeMap<NodeId, Millis>,
     /// Requests that nobody was told about yet.
@@ -115,13 +118,15 @@ impl World {
             excused: BTreeSet::new(),
             habits,
             operator: Operator::default(),
+            policies: Policies::new(topology.survives(), origin.fork(6)),
+            site: Site::default(),
             workload: Workload::new(origin.fork(5)),
             next_request: BTreeMap::new(),
             open: BTreeMap::new(),
             last_told: BTreeMap::new(),
             answers: 0,
             recovered_in: Millis(0),
-            invariants: invariant::all(),
+            invariants: invariant::all(topology),
             trace,
         }
     }
@@ -138,6 +143,10 @@ impl World {
         self.restore_power()?;
         self.deliver()?;
         for order in self.operator.orders(self.now, &mut self.members) {
+            self.obey(order);
+        }
+        let around = (&self.network, &self.site);
+        for order in self.policies.orders(self.now, &self.members, around) {
             self.obey(order);
         }
         self.make_requests()?;

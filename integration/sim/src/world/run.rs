@@ -8,6 +8,7 @@ use super::{Violation, World};
 use crate::clock::Millis;
 use crate::invariant::{End, Final, Observation};
 use crate::member::Member;
+use crate::policy::Site;
 use crate::topology::Topology;
 use crate::trace::Trace;
 use crate::workload::{Opened, SECRET, Told};
@@ -78,6 +79,7 @@ impl World {
         self.plan.clear();
         self.ambush.clear();
         self.network.heal();
+        self.site = Site::default();
         for member in &mut self.members {
             member.disk.repair();
             if let Some(life) = &mut member.life
@@ -159,6 +161,10 @@ impl World {
                 if cluster.state.pending() > 0 {
                     return Err(format!("node {} has changes to publish", member.id));
                 }
+                let lineage = cluster.control.lineage();
+                if lineage.frozen || (lineage.aside > 0 && !lineage.no_room) {
+                    return Err(format!("node {} is still giving way", member.id));
+                }
                 let groups = [cluster.control.status(), cluster.state.status()];
                 groups
                     .iter()
@@ -197,6 +203,7 @@ impl World {
             Some(life.look(|cluster| Final {
                 id: member.id,
                 kind: member.kind,
+                lineage: cluster.control.lineage(),
                 control: (*cluster.control.state()).clone(),
                 state: cluster.state.state(),
                 leaders: [

@@ -1,14 +1,16 @@
 //! Faults strike, power goes and comes back.
 
 use raft::MemberKind;
+use raft_state::SurvivalReason;
 use types::NodeId;
 
 use super::{Violation, World};
 use crate::clock::Millis;
 use crate::disk::Disk;
-use crate::fault::Fault;
+use crate::fault::{Fault, SiteFault};
 use crate::member::{Life, Member};
 use crate::operator::Order;
+use crate::policy::Site;
 
 /// How long a member with an ambush may still get away.
 const AMBUSH: Millis = Millis(1_000);
@@ -70,6 +72,22 @@ impl World {
                 self.on_disk(*node, |disk| disk.set_full(true));
             }
             Fault::MendDisk(node) => self.on_disk(*node, Disk::repair),
+            Fault::Site(fault) => self.strike_site(*fault),
+            Fault::Order(node) => self.obey(Order::Obey(*node)),
+        }
+    }
+
+    fn strike_site(&mut self, fault: SiteFault) {
+        match fault {
+            SiteFault::Split => {
+                self.site.lan_is_cut = true;
+                self.cut(|_, _| true);
+            }
+            SiteFault::CutLan => self.site.lan_is_cut = true,
+            SiteFault::Offside(node) => {
+                self.site.offside.insert(node);
+            }
+            SiteFault::Mend => self.site = Site::default(),
         }
     }
 
@@ -174,6 +192,19 @@ impl World {
         self.trace.note(|| format!("operator: {order:?}"));
         match order {
             Order::Restart(node) => self.crash(node, Millis(0)),
+            Order::Survive(node) => self.go_on_alone(node, SurvivalReason::Evidence),
+            Order::Obey(node) => self.go_on_alone(node, SurvivalReason::Operator),
         }
+    }
+
+    fn go_on_alone(&mut self, node: NodeId, reason: SurvivalReason) {
+        let Some(life) = self.awake(node) else {
+            return;
+        };
+        let control = life.look(|cluster| cluster.control.clone());
+        life.spawn(async move {
+            // Refused while there is a quorum; whoever wants it all the same asks again.
+            let _refused = control.survive(reason, "simulation".to_owned()).await;
+        });
     }
 }
