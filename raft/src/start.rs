@@ -190,12 +190,14 @@ fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartErro
     let grpc = Grpc::new(&local, secured.as_ref().map(|secured| &secured.tls));
     let peers: Peers = Arc::new(grpc.clone());
     let listeners = adopt(prepared.listeners)?;
-    let journal = Journal::on_thread(prepared.store, inner).map_err(StartError::Threads)?;
+    let journal = Journal::on_thread(prepared.store, local.clock, inner);
+    let (journal, storage) = journal.map_err(StartError::Threads)?;
     let parts = Parts {
         local,
         peers,
         recovered: prepared.recovered,
         journal,
+        storage,
     };
     let (mut cluster, server) = assemble(parts, inner);
     let tls = secured.as_ref().map(|secured| secured.tls.clone());

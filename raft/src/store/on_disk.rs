@@ -62,7 +62,7 @@ impl DiskStore {
                 path: path.to_owned(),
             })?;
         // The folder itself may be yet to be made; the lock is beside it.
-        let free = files::free_bytes(lock.path()).map_err(|source| io_error(path, source))?;
+        let (free, _) = files::room(lock.path()).map_err(|source| io_error(path, source))?;
         enough(path, free, OPEN_BYTES)?;
         if !folder::settle(path).map_err(|source| io_error(path, source))? {
             let ledger = Ledger::default();
@@ -221,9 +221,11 @@ impl KvStore for DiskStore {
     }
 
     fn headroom(&self) -> Result<Headroom, StoreError> {
-        let free = files::free_bytes(&self.path).map_err(|source| io_error(&self.path, source))?;
+        let (free, total) =
+            files::room(&self.path).map_err(|source| io_error(&self.path, source))?;
         Ok(Headroom {
             free,
+            total,
             needed: self.reserve_bytes,
         })
     }
@@ -234,6 +236,15 @@ impl KvStore for DiskStore {
             bytes > self.small_bytes && bytes > self.ledger.bytes().saturating_mul(WASTE_FACTOR);
         if wasteful {
             self.rebuild(self.kind)?;
+            let left =
+                files::bytes_in(&self.path).map_err(|source| io_error(&self.path, source))?;
+            tracing::info!(
+                store = %self.path.display(),
+                bytes_before = bytes,
+                bytes_after = left,
+                given_back = bytes.saturating_sub(left),
+                "the store was built anew"
+            );
         }
         Ok(wasteful)
     }
