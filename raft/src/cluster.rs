@@ -74,8 +74,8 @@ impl Control {
     ) -> Result<ControlLineage, SurviveError> {
         // To go on alone is a write. It would be made as soon as there is room, perhaps long after the
         // other node is back.
-        if let Some(full) = self.storage().full {
-            return Err(SurviveError::Stopped(full.error));
+        if let Some(reason) = self.storage().lacks_room() {
+            return Err(SurviveError::Stopped(reason));
         }
         let stopped = || SurviveError::Stopped("this member is shutting down".to_owned());
         let (done, answer) = oneshot::channel();

@@ -13,6 +13,20 @@ pub struct StorageHealth {
     pub full: Option<NoRoom>,
 }
 
+impl StorageHealth {
+    /// Why a write would have to wait now, if it would.
+    pub fn lacks_room(&self) -> Option<String> {
+        if let Some(full) = &self.full {
+            return Some(full.error.clone());
+        }
+        let room = self.room.filter(|room| room.free < room.needed)?;
+        let Headroom { free, needed, .. } = room;
+        Some(format!(
+            "no room for the store: {free} bytes are free, {needed} are needed"
+        ))
+    }
+}
+
 /// A write that waits for room.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NoRoom {

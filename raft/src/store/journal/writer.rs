@@ -16,16 +16,18 @@
 //! A write that finds no room has changed nothing, so it is made again every second until it succeeds,
 //! and whatever came after it waits behind it. What that means for the consensus:
 //!
-//! - An entry that is not on the disk is not acknowledged. A leader does not count itself then, and a
-//!   follower does not answer; but both can read the entry, so that the others may commit it and this
-//!   member applies it like everybody else. Heartbeats go on, and nobody is replaced. Where the others
-//!   are no majority nothing is committed, whoever leads: the vote that is missing is this member's.
+//! - An entry that is not on the disk is not acknowledged. A leader does not count itself then; it goes
+//!   on sending entries and heartbeats, and commits and applies what the others acknowledge. A follower
+//!   does not answer: it is sent the same entries again, applies those that are committed, and falls
+//!   behind after a dozen. Where the others are no majority nothing is committed, whoever leads: the vote
+//!   that is missing is this member's.
 //! - A vote is given when it is on the disk and not before. The consensus waits for it, and answers
 //!   nobody meanwhile: an election that this member is asked in stops it until there is room, and is won
 //!   by others if they are a majority.
 //! - When the queue is full the consensus waits as well. A leader's heartbeats end with that, so it
-//!   steps down within one election timeout: the others elect somebody whose disk has room, and carry on
-//!   from the entries that they hold, which are all that were ever committed.
+//!   steps down within an election timeout: the others elect somebody whose disk has room, and carry on
+//!   from the entries that they hold, which are all that were ever committed. To hand leadership over
+//!   before that would help nobody: it would take the vote of this member, and stop it sooner.
 //!
 //! In each of these cases the member goes on by itself as soon as there is room.
 

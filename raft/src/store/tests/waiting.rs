@@ -84,6 +84,12 @@ impl<S: KvStore> KvStore for Exposed<S> {
     }
 }
 
+/// What comes sooner or later. Ticks go on for ever, so that waiting in vain would not end by itself.
+async fn soon<T>(coming: impl Future<Output = T>) -> T {
+    let came = tokio::time::timeout(PATIENCE, coming).await;
+    came.expect("it comes within an hour of the test's own time")
+}
+
 /// A journal on such a store.
 struct Rig {
     journal: Journal,
@@ -126,8 +132,7 @@ impl Rig {
     }
 
     async fn until(&mut self, what: impl FnMut(&StorageHealth) -> bool) -> StorageHealth {
-        let seen = tokio::time::timeout(PATIENCE, self.storage.wait_for(what)).await;
-        seen.unwrap().unwrap().clone()
+        soon(self.storage.wait_for(what)).await.unwrap().clone()
     }
 }
 
@@ -163,9 +168,9 @@ async fn writes_wait_in_order_until_there_is_room() {
 
     rig.fill(false);
     let made_room = clock.now();
-    first.await.unwrap().unwrap();
+    soon(first).await.unwrap().unwrap();
     assert!(clock.now() - made_room <= Duration::from_secs(1));
-    later.await.unwrap().unwrap();
+    soon(later).await.unwrap().unwrap();
     assert_eq!(memory.get(Key::Vote).unwrap(), Some(vec![2]));
     assert_eq!(memory.entries().unwrap(), []);
     let room = rig.until(|health| health.full.is_none()).await.room;
@@ -185,7 +190,7 @@ async fn a_real_store_of_each_kind_goes_on_where_it_was() {
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert!(!waiting.is_finished(), "{kind:?}");
         rig.fill(false);
-        waiting.await.unwrap().unwrap();
+        soon(waiting).await.unwrap().unwrap();
         drop(rig.journal);
         rig.subsystem.stop(PATIENCE).await;
         assert_eq!(open(kind).entries().unwrap().len(), 2, "{kind:?}");
@@ -198,7 +203,7 @@ async fn room_that_the_store_itself_can_give_back_is_found_at_once_and_sought_on
     rig.weather.lock().gives_back = true;
     rig.fill(true);
     let clock = Clock::start();
-    rig.journal.write(vec![put(0)]).await.unwrap();
+    soon(rig.journal.write(vec![put(0)])).await.unwrap();
     assert_eq!(clock.now(), types::Instant::START);
     assert_eq!(rig.weather.lock().rebuilds, 1);
 
@@ -221,13 +226,13 @@ async fn who_waits_when_the_member_shuts_down_is_told_why_nothing_came_of_it() {
         journal, subsystem, ..
     } = rig;
     let stopping = tokio::spawn(subsystem.stop(PATIENCE));
-    let told = waiting.await.unwrap().unwrap_err();
+    let told = soon(waiting).await.unwrap().unwrap_err();
     assert!(told.starts_with("no room for the store (test)"), "{told}");
     // Nothing overtakes what was not kept.
-    let later = journal.write(vec![put(1)]).await.unwrap_err();
+    let later = soon(journal.write(vec![put(1)])).await.unwrap_err();
     assert!(later.to_string().starts_with("no room for the store"));
     drop(journal);
-    stopping.await.unwrap();
+    soon(stopping).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,8 +244,7 @@ async fn who_waits_when_nobody_else_is_left_is_told_as_well() {
     rig.journal.submit(vec![put(0)], done).await;
     rig.until(|health| health.full.is_some()).await;
     rig.journal = Journal::None;
-    let told = tokio::time::timeout(PATIENCE, answer).await;
-    let told = told.unwrap().unwrap().unwrap_err().to_string();
+    let told = soon(answer).await.unwrap().unwrap_err().to_string();
     assert!(told.starts_with("no room for the store (test)"), "{told}");
 }
 
@@ -251,10 +255,10 @@ async fn any_other_failure_is_for_good_even_while_one_waits_for_room() {
     let waiting = rig.submit(vec![put(0)]).await;
     rig.until(|health| health.full.is_some()).await;
     rig.weather.lock().broken = true;
-    let told = waiting.await.unwrap().unwrap_err();
+    let told = soon(waiting).await.unwrap().unwrap_err();
     assert!(told.ends_with("it fell down"), "{told}");
     *rig.weather.lock() = Weather::default();
-    let told = rig.journal.write(vec![put(1)]).await.unwrap_err();
+    let told = soon(rig.journal.write(vec![put(1)])).await.unwrap_err();
     assert!(told.to_string().ends_with("it fell down"), "{told}");
     assert_eq!(rig.weather.lock().writes, 0);
 }
