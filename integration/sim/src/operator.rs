@@ -1,7 +1,6 @@
 //! What people and policies do about what they see: here a run's operator acts.
 //!
-//! For now somebody makes room on a full disk and starts the member again whose group has ended for
-//! lack of it. A policy that opens a new generation when the peer is gone belongs here, too: it sees a
+//! For now somebody starts a member again whose group has ended. A policy that opens a new generation when the peer is gone belongs here, too: it sees a
 //! member through [`Life::look`], and acts through its [`raft::Cluster`].
 
 use raft::Health;
@@ -13,7 +12,7 @@ use crate::member::{Life, Member};
 /// What the operator wants done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Order {
-    /// Make room on the disk and start the member again.
+    /// Start the member again.
     Restart(NodeId),
 }
 
