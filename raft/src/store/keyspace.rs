@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use super::engine::StoreKind;
+
 /// Why the store did not do what it was asked. Once it has failed to write for any other reason than a
 /// full disk, it writes no more.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,19 @@ pub enum StoreError {
         free_bytes: u64,
         /// What must be left.
         needed_bytes: u64,
+    },
+    /// Another library than the chosen one has written it. Nothing was touched.
+    #[error(
+        "the store {path} was written by {found}, and {wanted} was chosen: choose {found}, or move \
+         the store away and let the other members fill a new one"
+    )]
+    OtherKind {
+        /// The store.
+        path: PathBuf,
+        /// The library that has written it.
+        found: StoreKind,
+        /// The one that was to open it.
+        wanted: StoreKind,
     },
     /// The store can be opened but its content is damaged, or it has forgotten what it had confirmed.
     #[error("the store {path} is damaged: {reason}")]

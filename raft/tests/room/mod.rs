@@ -219,6 +219,7 @@ impl Room {
                     members: cast.members(),
                     listen: Listen::Addresses(Vec::new()),
                     data_dir: "(test)".into(),
+                    store: raft::StoreKind::default(),
                     tls: None,
                     timing: Timing::default(),
                     limits: Limits::default(),

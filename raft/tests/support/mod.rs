@@ -233,6 +233,7 @@ impl Lab {
             members: self.seen(),
             listen: Listen::Bound(vec![listener]),
             data_dir: self.data_dir(id),
+            store: raft::StoreKind::default(),
             tls: self.tls.get(&id).cloned(),
             timing: Timing {
                 propose: Duration::from_secs(3),

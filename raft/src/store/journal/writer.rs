@@ -241,7 +241,10 @@ impl<S: KvStore> Writer<S> {
         self.look();
         let needed_bytes = match error {
             StoreError::NoSpace { needed_bytes, .. } => *needed_bytes,
-            StoreError::Damaged { .. } | StoreError::InUse { .. } | StoreError::Io { .. } => 0,
+            StoreError::Damaged { .. }
+            | StoreError::OtherKind { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Io { .. } => 0,
         };
         let full = NoRoom {
             since,

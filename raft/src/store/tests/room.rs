@@ -53,7 +53,7 @@ fn what_a_store_keeps_free_is_there_for_building_it_anew() {
         let mut store = DiskStore::open(&path, kind).unwrap();
         store.write(&[put(0)]).unwrap();
         store.reserve_bytes = u64::MAX;
-        store.rebuild(kind).unwrap();
+        store.rebuild().unwrap();
         assert_eq!(store.entries().unwrap().len(), 1);
         assert!(matches!(
             store.write(&[put(1)]),
@@ -72,7 +72,7 @@ fn a_store_that_failed_takes_no_more_writes() {
         store.sync().unwrap();
         // What replaces the store cannot be moved in, because its own place cannot be left.
         std::fs::write(folder.path().join("store.old"), "in the way").unwrap();
-        store.rebuild(kind).unwrap_err();
+        store.rebuild().unwrap_err();
 
         for _ in 0..2 {
             let error = store.write(&[put(1)]).unwrap_err();
