@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "tests: what fails here fails the test"
 )]
 
@@ -17,6 +18,7 @@ use raft::seam::Key;
 use raft::{Health, ProposeError, SurviveError};
 use raft_state::{ControlCommand, ControlOutcome, SurvivalReason};
 use room::{Cast, Room};
+use runtime::Clock;
 use types::{NodeId, Revision};
 
 /// For a commit when nothing is in its way.
@@ -35,10 +37,11 @@ async fn commit(room: &Room, node: NodeId) -> Result<Revision, ProposeError> {
         author: "test".to_owned(),
         at_unix_ms: 1,
     };
-    match control.propose(command).await? {
-        ControlOutcome::ConfigSet { revision } => Ok(revision),
-        other => panic!("{other:?}"),
-    }
+    let outcome = control.propose(command).await?;
+    let ControlOutcome::ConfigSet { revision } = outcome else {
+        panic!("{outcome:?}");
+    };
+    Ok(revision)
 }
 
 /// Commits that nothing holds up, each above all that were acknowledged before.
@@ -109,12 +112,12 @@ async fn a_leader_with_a_full_disk_leads_as_long_as_it_can_and_then_another_does
     let mut acknowledged = room.revision(other);
     let mut longest = Duration::ZERO;
     for _ in 0..1_000 {
-        let begun = tokio::time::Instant::now();
+        let clock = Clock::start();
         match commit(&room, other).await {
             Ok(revision) => {
                 assert!(revision > acknowledged);
                 acknowledged = revision;
-                longest = longest.max(begun.elapsed());
+                longest = longest.max(clock.now() - types::Instant::START);
             }
             Err(ProposeError::Unknown { .. } | ProposeError::NoLeader { .. }) => {}
             Err(error) => panic!("{error}"),

@@ -61,9 +61,9 @@ impl KvStore for Disk {
     fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let platter = self.0.lock();
         let entries = platter.content.iter();
-        let entry = |(key, value): (&Key, &Vec<u8>)| match key {
-            Key::Entry(index) => Some((*index, value.clone())),
-            _ => None,
+        let entry = |(key, value): (&Key, &Vec<u8>)| {
+            let index = Key::entry_index(&key.to_bytes())?;
+            Some((index, value.clone()))
         };
         Ok(entries.filter_map(entry).collect())
     }
@@ -274,10 +274,12 @@ impl Room {
         let leader = || self.cluster(NodeId(1)).control.status().leader;
         self.eventually("somebody leads", || leader().is_some())
             .await;
-        match leader() {
-            Some(NodeId(1)) => (NodeId(1), NodeId(2)),
-            Some(NodeId(2)) => (NodeId(2), NodeId(1)),
-            other => panic!("{other:?} leads"),
+        let pair = (NodeId(1), NodeId(2));
+        if leader() == Some(pair.0) {
+            pair
+        } else {
+            assert_eq!(leader(), Some(pair.1));
+            (pair.1, pair.0)
         }
     }
 
@@ -313,12 +315,11 @@ impl Room {
             }
         };
         let held = tokio::time::timeout(Duration::from_mins(1), waiting).await;
-        if held.is_err() {
-            for (id, life) in &self.lives {
-                let status = life.cluster.control.status();
-                eprintln!("{id}: {:?} {status:?}", self.revision(*id));
-            }
-            panic!("waited in vain until {what}");
-        }
+        let status = |life: &Life| life.cluster.control.status();
+        assert!(
+            held.is_ok(),
+            "waited in vain until {what}: {:#?}",
+            self.lives.values().map(status).collect::<Vec<_>>()
+        );
     }
 }

@@ -1,5 +1,10 @@
 //! What becomes of writes while the disk is full: they wait, in order, and end one way or the other.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "who waits does so beside the test, and ends with it"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
