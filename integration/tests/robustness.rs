@@ -200,17 +200,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
-    let mut pair = Pair::prepare(sandbox, TANDEM, Files::default())?;
-    let homes = Side::BOTH.map(|side| pair.home(Member::Node(side)).join("data"));
-    let disks = homes.iter().map(|path| Disk::mount(path));
-    let disks: Vec<_> = disks.collect::<Result<_>>()?;
-    for member in Member::ALL {
-        pair.start(member)?;
-    }
+    let (mut pair, disks) = pair_on_small_disks(sandbox, Files::default())?;
     let active = pair.ready()?;
     let full = Member::Node(active.other());
-    let disk = disks.get(usize::from(active.other().number()) - 1);
-    let disk = disk.context("each node has a disk")?;
+    let disk = disk_of(&disks, active.other())?;
     let mut load = Load::start(&pair, 10)?;
     pair.copied(load.sessions())?;
 
@@ -218,8 +211,20 @@ fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
     disk.fill()?;
     crowd(&pair)?;
     says_that_its_disk_is_full(&pair, active.other(), disk)?;
+    wait::until_true("the other node names it as well", || {
+        let ha = pair.show(active, "ha")?;
+        let checks = ha.get("checks").and_then(Value::as_array);
+        let mut names = checks.into_iter().flatten();
+        Ok(names.any(|check| check.get("name").and_then(Value::as_str) == Some("storage")))
+    })?;
+    // Nothing has ended: with room it goes on, and nobody has to restart it.
+    wait::throughout(Duration::from_secs(3), || pair.check_running())?;
+    disk.empty()?;
+    ensure!(pair.ready()? == active, "the role has moved");
+    told_once(&pair, full)?;
 
-    // It does not start again, and says why.
+    // While it is full it does not start again, and says why.
+    disk.fill()?;
     pair.kill(full)?;
     pair.start(full)?;
     ensure!(!pair.wait_for_end(full)?.success());
@@ -236,31 +241,92 @@ fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
     load.stop_unharmed()
 }
 
-/// Packets never wait for a quorum: who cannot write its vote any more forwards all the same.
+/// Both lines of a node's log about its full disk, each once.
+fn told_once(pair: &Pair, member: Member) -> Result<()> {
+    let words = pair.last_words(member, 10_000);
+    for event in ["storage-full", "storage-has-room"] {
+        let told = words.matches(&format!("\"{event}\"")).count();
+        ensure!(told == 1, "{event} was told {told} times: {words}");
+    }
+    Ok(())
+}
+
+/// Packets never wait for a quorum: who cannot write its vote any more forwards all the same, and takes
+/// part again as soon as it can. With either library.
 fn an_active_node_outlives_its_full_disk(sandbox: &Sandbox) -> Result<()> {
-    let mut pair = Pair::prepare(sandbox, TANDEM, Files::default())?;
+    for store in ["sled", "redb"] {
+        let edit = move |name: &str, text: &str| match name {
+            "node.toml" => format!("store = \"{store}\"\n{text}"),
+            _ => text.to_owned(),
+        };
+        let files = Files {
+            edit: &edit,
+            ..Files::default()
+        };
+        outlives_its_full_disk(sandbox, files).with_context(|| format!("on {store}"))?;
+    }
+    Ok(())
+}
+
+fn outlives_its_full_disk(sandbox: &Sandbox, files: Files<'_>) -> Result<()> {
+    let (mut pair, disks) = pair_on_small_disks(sandbox, files)?;
+    let gone = pair.ready()?;
+    let survivor = gone.other();
+    let disk = disk_of(&disks, survivor)?;
+    let mut load = Load::start(&pair, 10)?;
+    pair.copied(load.sessions())?;
+
+    disk.fill()?;
+    pair.fail(gone)?;
+    pair.active(survivor)?;
+    // The control group needs the survivor's vote, which cannot be written.
+    says_that_its_disk_is_full(&pair, survivor, disk)?;
+    ensure!(pair.ha(survivor)?.is_active());
+    load.everything_goes_on()?;
+    load.open(&pair, 5)?;
+    ensure!(free_bytes(&pair, survivor)? == 0, "the disk is full");
+
+    // With room it votes for itself, leads, and commits that it is active: it was not started anew.
+    let before = pair.process_id(Member::Node(survivor))?;
+    disk.empty()?;
+    wait::until_true("the survivor leads the control group", || {
+        let leads = pair.show(survivor, "ha")?;
+        let leader = leads.pointer("/leaders/control").and_then(Value::as_str);
+        Ok(leader == Some(survivor.name()))
+    })?;
+    wait::until_true("it has written its role down", || {
+        let ha = pair.ha(survivor)?;
+        let lacks_room = ha.reasons.iter().any(|reason| reason.contains("no room"));
+        Ok(!lacks_room && free_bytes(&pair, survivor)? > 0)
+    })?;
+    ensure!(pair.process_id(Member::Node(survivor))? == before);
+    pair.check_running()?;
+    load.everything_goes_on()?;
+    load.stop_unharmed()
+}
+
+/// A pair whose nodes have a small disk each; everybody is started.
+fn pair_on_small_disks(sandbox: &Sandbox, files: Files<'_>) -> Result<(Pair, Vec<Disk>)> {
+    let mut pair = Pair::prepare(sandbox, TANDEM, files)?;
     let homes = Side::BOTH.map(|side| pair.home(Member::Node(side)).join("data"));
     let disks = homes.iter().map(|path| Disk::mount(path));
     let disks: Vec<_> = disks.collect::<Result<_>>()?;
     for member in Member::ALL {
         pair.start(member)?;
     }
-    let active = pair.ready()?;
-    let survivor = active.other();
-    let disk = disks.get(usize::from(survivor.number()) - 1);
-    let disk = disk.context("each node has a disk")?;
-    let mut load = Load::start(&pair, 10)?;
-    pair.copied(load.sessions())?;
+    Ok((pair, disks))
+}
 
-    disk.fill()?;
-    pair.fail(active)?;
-    pair.active(survivor)?;
-    // The control group needs the survivor's vote, and ends because it cannot be written.
-    says_that_its_disk_is_full(&pair, survivor, disk)?;
-    ensure!(pair.ha(survivor)?.is_active());
-    load.everything_goes_on()?;
-    load.open(&pair, 5)?;
-    load.stop_unharmed()
+fn disk_of(disks: &[Disk], side: Side) -> Result<&Disk> {
+    let disk = disks.get(usize::from(side.number()) - 1);
+    disk.context("each node has a disk")
+}
+
+/// What `show ha` says is free on a node's disk.
+fn free_bytes(pair: &Pair, side: Side) -> Result<u64> {
+    let ha = pair.show(side, "ha")?;
+    let free = ha.pointer("/storage/free_bytes").and_then(Value::as_u64);
+    free.context("a node says how much room it has")
 }
 
 fn says_that_its_disk_is_full(pair: &Pair, side: Side, disk: &Disk) -> Result<()> {

@@ -2,13 +2,14 @@
 //! verdict on the pair, from the facts of both nodes.
 
 mod pair;
+mod storage;
 
 use std::time::Duration;
 
 use ha::readiness::{GroupFacts, TableProof};
 use ha::verdict::{Judgement, NodeFacts, Verdict as Word};
 use ha::{Assessment, Facts, NodeRole};
-use raft::{Cluster, GroupStatus, Health, MemberRole};
+use raft::{Cluster, GroupStatus, Health, MemberRole, StorageHealth};
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
 use types::{EpochGate, Instant, NodeId};
@@ -18,6 +19,7 @@ use crate::drift::DriftStatus;
 use crate::notice;
 use crate::running::Running;
 use crate::threads::{Meter, Utilization};
+use storage::{Alarm, Change};
 
 /// How often the facts are looked at.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -83,6 +85,8 @@ struct Memory {
     /// The last verdict that was told, and the one of the last look.
     told: Option<Word>,
     seen: Option<Word>,
+    /// Whether the disk was low at the last look.
+    disk: Alarm,
 }
 
 impl Watchman {
@@ -132,6 +136,8 @@ impl Watchman {
         memory.equal_at = memory.equal_at.max(pair::proven_at(&drift));
         let proven = memory.equal_at.is_some_and(|at| now - at <= PROOF_HOLDS);
         let lag = lag(&state, memory, now);
+        let storage = self.cluster.control.storage();
+        memory.room(&storage);
         let status = self.redundancy.as_ref().map(vrrp::Handle::status);
         let facts = Facts {
             revision: self.cluster.control.state().revision(),
@@ -149,11 +155,13 @@ impl Watchman {
                 .filter(|member| member.state == StateName::Fault || !member.link_up)
                 .map(|member| member.device.as_str().into())
                 .collect(),
+            lacks_room: storage.lacks_room(),
             agreed,
             programmed: if proven { agreed } else { programmed },
         };
         let assessment = ha::readiness::assess(&facts);
-        let here = self.node_facts(&facts, &assessment, [&control, &state], &drift, now);
+        let groups = [&control, &state];
+        let here = self.node_facts(&facts, &assessment, groups, &storage, &drift, now);
         let pair = self.pair_facts(here.clone(), status.as_deref(), &control, &drift, now);
         let verdict = Verdict {
             assessment,
@@ -198,6 +206,28 @@ impl Watchman {
 }
 
 impl Memory {
+    /// Tells once that the disk is getting full, and once that it is not any more. That the store waits
+    /// for room is told by the store itself.
+    fn room(&mut self, storage: &StorageHealth) {
+        let Some(room) = storage.room else { return };
+        let (percent, free_bytes) = (room.free_percent(), room.free);
+        match self.disk.see(percent) {
+            Some(Change::Raised) => tracing::warn!(
+                event = "storage-low",
+                free_percent = percent,
+                free_bytes,
+                "the disk of the data directory is nearly full"
+            ),
+            Some(Change::Cleared) => tracing::info!(
+                event = "storage-low-over",
+                free_percent = percent,
+                free_bytes,
+                "the disk of the data directory has room again"
+            ),
+            None => {}
+        }
+    }
+
     /// Tells a change of the verdict once it has been seen twice: between two heartbeats of a
     /// switchover both nodes or neither may seem active.
     fn tell(&mut self, judgement: &Judgement) {

@@ -10,7 +10,7 @@ use types::{Instant, NodeId};
 pub(crate) struct Notice(pub(crate) Report);
 
 impl Versioned for Notice {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 /// Tells the other node.

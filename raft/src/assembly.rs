@@ -27,7 +27,7 @@ use crate::plan::ClusterPlan;
 use crate::probe::Probe;
 use crate::propose::{Counter, Proposer, attend};
 use crate::publisher;
-use crate::store::{Journal, KvStore, Recovered};
+use crate::store::{Journal, KvStore, Recovered, StorageHealth};
 
 /// What both groups are put together from.
 pub(crate) struct Parts {
@@ -35,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) peers: Peers,
     pub(crate) recovered: Recovered<ControlGroup>,
     pub(crate) journal: Journal,
+    pub(crate) storage: watch::Receiver<StorageHealth>,
 }
 
 /// A member's surroundings where nothing is real: for simulations.
@@ -70,12 +71,13 @@ pub async fn start_in<S: KvStore>(
     let mut local = Local::new(&plan, incarnation, clock)?;
     local.observed_by = probe;
     let recovered = Recovered::claim(&mut store, incarnation)?;
-    let journal = Journal::on_task(store, subsystem);
+    let (journal, storage) = Journal::on_task(store, clock, subsystem);
     let parts = Parts {
         local: Arc::new(local),
         peers: transport,
         recovered,
         journal,
+        storage,
     };
     Ok(assemble(parts, subsystem))
 }
@@ -135,6 +137,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         counter,
         orders,
         lineage,
+        storage: parts.storage,
     };
     let cluster = Cluster {
         control,

@@ -21,6 +21,7 @@ use crate::pending::Pending;
 use crate::propose::Counter;
 use crate::seat::Seat;
 use crate::status::{self, GroupStatus};
+use crate::store::StorageHealth;
 
 /// Both groups of this member. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ pub struct Control {
     pub(crate) counter: Counter<ControlGroup>,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) lineage: watch::Receiver<LineageView>,
+    pub(crate) storage: watch::Receiver<StorageHealth>,
 }
 
 impl Control {
@@ -62,7 +64,7 @@ impl Control {
 
     /// Goes on alone: the next generation begins with everything that this node holds, agreed on or not,
     /// and with this node as its only member. Whether the other node is really gone is the caller's to
-    /// judge. Refused while there is a quorum.
+    /// judge. Refused while there is a quorum, and while there is no room on this node's disk.
     ///
     /// Cancelling leaves open whether it is done.
     pub async fn survive(
@@ -70,11 +72,21 @@ impl Control {
         reason: SurvivalReason,
         by: String,
     ) -> Result<ControlLineage, SurviveError> {
+        // To go on alone is a write. It would be made as soon as there is room, perhaps long after the
+        // other node is back.
+        if let Some(reason) = self.storage().lacks_room() {
+            return Err(SurviveError::Stopped(reason));
+        }
         let stopped = || SurviveError::Stopped("this member is shutting down".to_owned());
         let (done, answer) = oneshot::channel();
         let order = Order { reason, by, done };
         self.orders.send(order).await.map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// How the store of this member is.
+    pub fn storage(&self) -> StorageHealth {
+        self.storage.borrow().clone()
     }
 
     /// Where this member is among the lineages.

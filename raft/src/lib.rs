@@ -49,4 +49,4 @@ pub use plan::{
 };
 pub use start::start;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
-pub use store::{StoreError, StoreKind};
+pub use store::{Headroom, NoRoom, StorageHealth, StoreError, StoreKind};

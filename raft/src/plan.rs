@@ -7,6 +7,8 @@ use std::time::Duration;
 pub use types::MemberKind;
 use types::{Name, NodeId};
 
+use crate::store::StoreKind;
+
 /// Who takes part, where they are reached, and what is kept where.
 #[derive(Debug)]
 pub struct ClusterPlan {
@@ -20,6 +22,8 @@ pub struct ClusterPlan {
     pub listen: Listen,
     /// Folder of the durable group's store and of the incarnation; made if it is missing.
     pub data_dir: PathBuf,
+    /// The library that keeps the durable group's data; what the other one wrote is refused.
+    pub store: StoreKind,
     /// Certificates; without them the transport is plain text, for labs.
     pub tls: Option<TlsFiles>,
     /// How patient everybody is.

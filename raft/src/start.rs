@@ -27,7 +27,7 @@ use crate::network::Peers;
 use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
 use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
-use crate::store::{DiskStore, Journal, Recovered, next_incarnation, open_or_replace};
+use crate::store::{DiskStore, Journal, Recovered, StoreKind, next_incarnation, open_or_replace};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
@@ -53,7 +53,7 @@ pub async fn start(
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
     let secured = plan.tls.map(|files| secure(files, &local)).transpose()?;
     let listeners = bind(plan.listen)?;
-    let (store, recovered) = open_store(&plan.data_dir, &local)?;
+    let (store, recovered) = open_store(&plan.data_dir, plan.store, &local)?;
     let prepared = Prepared {
         local,
         secured,
@@ -113,11 +113,12 @@ fn secure(files: TlsFiles, local: &Local) -> Result<Secured, StartError> {
 /// Opens the control group's store. A damaged one is moved aside if the others can restore it.
 fn open_store(
     data_dir: &Path,
+    kind: StoreKind,
     local: &Local,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
     let path: PathBuf = data_dir.join("control");
     let alone = local.roster.now().members().len() == 1;
-    open_or_replace(&path, local.incarnation, alone)
+    open_or_replace(&path, kind, local.incarnation, alone)
 }
 
 /// What was done before the runtime was there.
@@ -190,12 +191,14 @@ fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartErro
     let grpc = Grpc::new(&local, secured.as_ref().map(|secured| &secured.tls));
     let peers: Peers = Arc::new(grpc.clone());
     let listeners = adopt(prepared.listeners)?;
-    let journal = Journal::on_thread(prepared.store, inner).map_err(StartError::Threads)?;
+    let journal = Journal::on_thread(prepared.store, local.clock, inner);
+    let (journal, storage) = journal.map_err(StartError::Threads)?;
     let parts = Parts {
         local,
         peers,
         recovered: prepared.recovered,
         journal,
+        storage,
     };
     let (mut cluster, server) = assemble(parts, inner);
     let tls = secured.as_ref().map(|secured| secured.tls.clone());

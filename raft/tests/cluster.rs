@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 use std::time::Duration;
 
-use raft::{Committed, Health, MemberKind, MemberRole};
+use raft::{Committed, Health, MemberKind, MemberRole, StoreKind};
 use raft_state::{ControlCommand, ControlOutcome};
 use support::{Lab, eventually, put, set_config};
 use types::{NodeId, Revision, SessionId};
@@ -13,6 +13,9 @@ use types::{NodeId, Revision, SessionId};
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 const W: NodeId = NodeId(3);
+
+/// What depends on the disk is tried with each library.
+const STORES: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Redb];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_and_a_witness_form_agree_and_replicate() {
@@ -175,39 +178,42 @@ async fn a_witness_votes_and_keeps_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_may_restart_and_the_configuration_is_there() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "durable"))
-        .await
-        .unwrap();
-    let generation = lab.cluster(A).state.status().generation;
+    for kind in STORES {
+        let mut lab = Lab::pair_with_witness();
+        lab.keep_in(kind);
+        lab.start_all().await;
+        lab.all_voters(&[A, B, W]).await;
+        lab.cluster(A)
+            .control
+            .propose(set_config(0, "durable"))
+            .await
+            .unwrap();
+        let generation = lab.cluster(A).state.status().generation;
 
-    lab.stop_all().await;
-    lab.start_all().await;
+        lab.stop_all().await;
+        lab.start_all().await;
 
-    lab.all_voters(&[A, B, W]).await;
-    for node in [A, B] {
-        let control = lab.cluster(node).control.clone();
-        eventually("the configuration", || {
-            control
-                .state()
-                .config()
-                .is_some_and(|config| config.text == "durable")
+        lab.all_voters(&[A, B, W]).await;
+        for node in [A, B] {
+            let control = lab.cluster(node).control.clone();
+            eventually("the configuration", || {
+                control
+                    .state()
+                    .config()
+                    .is_some_and(|config| config.text == "durable")
+            })
+            .await;
+        }
+        assert!(lab.cluster(A).state.status().generation > generation);
+        lab.cluster(B)
+            .state
+            .publish(vec![put(1, 1)], vec![])
+            .unwrap();
+        eventually("sessions again", || {
+            lab.cluster(A).state.state().session_count() == 1
         })
         .await;
     }
-    assert!(lab.cluster(A).state.status().generation > generation);
-    lab.cluster(B)
-        .state
-        .publish(vec![put(1, 1)], vec![])
-        .unwrap();
-    eventually("sessions again", || {
-        lab.cluster(A).state.state().session_count() == 1
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -280,74 +286,104 @@ async fn a_node_whose_disk_was_replaced_joins_as_a_new_member() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_store_is_moved_aside_and_restored_by_the_others() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "kept by B"))
-        .await
-        .unwrap();
-    lab.stop(A).await;
-    lab.damage(A);
+    for kind in STORES {
+        let mut lab = Lab::pair_with_witness();
+        lab.keep_in(kind);
+        lab.start_all().await;
+        lab.all_voters(&[A, B, W]).await;
+        lab.cluster(A)
+            .control
+            .propose(set_config(0, "kept by B"))
+            .await
+            .unwrap();
+        lab.stop(A).await;
+        lab.damage(A);
 
-    lab.start(A).await;
+        lab.start(A).await;
 
-    let returned = lab.cluster(A).clone();
-    eventually("the configuration is back", || {
-        returned.control.state().revision() == Revision(1)
-    })
-    .await;
-    assert!(lab.data_dir(A).join("control.damaged").exists());
+        let returned = lab.cluster(A).clone();
+        eventually("the configuration is back", || {
+            returned.control.state().revision() == Revision(1)
+        })
+        .await;
+        assert!(lab.data_dir(A).join("control.damaged").exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_alone_refuses_to_start_on_a_damaged_store_and_touches_nothing() {
+    for kind in STORES {
+        let mut lab = Lab::alone();
+        lab.keep_in(kind);
+        lab.start(A).await;
+        lab.cluster(A)
+            .control
+            .propose(set_config(0, "only here"))
+            .await
+            .unwrap();
+        lab.stop(A).await;
+        lab.damage(A);
+
+        let error = lab.try_start(A).await.unwrap_err();
+
+        let raft::StartError::OnlyStoreDamaged { path, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*path, lab.data_dir(A).join("control"));
+        assert!(!lab.data_dir(A).join("control.damaged").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_refuses_to_start_on_a_store_of_the_other_library() {
     let mut lab = Lab::alone();
     lab.start(A).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "only here"))
-        .await
-        .unwrap();
     lab.stop(A).await;
-    lab.damage(A);
+    lab.keep_in(StoreKind::Redb);
 
     let error = lab.try_start(A).await.unwrap_err();
 
-    let raft::StartError::OnlyStoreDamaged { path, .. } = &error else {
+    let raft::StartError::Store(refused) = &error else {
         panic!("{error}");
     };
-    assert_eq!(*path, lab.data_dir(A).join("control"));
-    assert!(!lab.data_dir(A).join("control.damaged").exists());
+    let text = refused.to_string();
+    assert!(
+        text.contains("written by sled, and redb was chosen"),
+        "{text}"
+    );
+    lab.keep_in(StoreKind::Sled);
+    lab.start(A).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_alone_agrees_with_itself_and_remembers() {
-    let mut lab = Lab::alone();
-    lab.start(A).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "one"))
-        .await
-        .unwrap();
-    lab.cluster(A)
-        .state
-        .publish(vec![put(1, 1)], vec![])
-        .unwrap();
-    eventually("the session", || {
-        lab.cluster(A).state.state().session_count() == 1
-    })
-    .await;
-    lab.stop(A).await;
-    lab.start(A).await;
-    let outcome = lab.cluster(A).control.propose(set_config(1, "two")).await;
-    assert_eq!(
-        outcome,
-        Ok(ControlOutcome::ConfigSet {
-            revision: Revision(2)
+    for kind in STORES {
+        let mut lab = Lab::alone();
+        lab.keep_in(kind);
+        lab.start(A).await;
+        lab.cluster(A)
+            .control
+            .propose(set_config(0, "one"))
+            .await
+            .unwrap();
+        lab.cluster(A)
+            .state
+            .publish(vec![put(1, 1)], vec![])
+            .unwrap();
+        eventually("the session", || {
+            lab.cluster(A).state.state().session_count() == 1
         })
-    );
+        .await;
+        lab.stop(A).await;
+        lab.start(A).await;
+        let outcome = lab.cluster(A).control.propose(set_config(1, "two")).await;
+        assert_eq!(
+            outcome,
+            Ok(ControlOutcome::ConfigSet {
+                revision: Revision(2)
+            })
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

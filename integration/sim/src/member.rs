@@ -154,6 +154,7 @@ impl Member {
             members: habits.topology.plan(),
             listen: Listen::Addresses(Vec::new()),
             data_dir: "(simulated)".into(),
+            store: raft::StoreKind::default(),
             tls: None,
             timing: habits.timing,
             limits: habits.limits,

@@ -1,7 +1,12 @@
 //! What people and policies do about what they see: here a run's operator acts.
 //!
+<<<<<<< HEAD
 //! Somebody makes room on a full disk and starts the member again whose group has ended for lack of it.
 //! Policies that let a node go on alone give their orders here, too.
+=======
+//! For now somebody starts a member again whose group has ended. A policy that opens a new generation when the peer is gone belongs here, too: it sees a
+//! member through [`Life::look`], and acts through its [`raft::Cluster`].
+>>>>>>> store
 
 use raft::Health;
 use types::NodeId;
@@ -12,7 +17,7 @@ use crate::member::{Life, Member};
 /// What the operator wants done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Order {
-    /// Make room on the disk and start the member again.
+    /// Start the member again.
     Restart(NodeId),
     /// Go on alone, since the policy's evidence is complete.
     Survive(NodeId),

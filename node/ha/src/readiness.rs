@@ -71,7 +71,7 @@ pub struct TableProof {
 /// What one Raft group looks like from here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GroupFacts {
-    /// Why the group has ended on this node, if it has; a full disk ends the control group.
+    /// Why the group has ended on this node, if it has.
     pub stopped: Option<String>,
     /// A leader is known.
     pub has_leader: bool,
@@ -98,6 +98,8 @@ pub struct Facts {
     pub state: GroupFacts,
     /// Interfaces of the redundancy group that are down.
     pub interfaces_down: Vec<Name>,
+    /// Why the store cannot write now, if so.
+    pub lacks_room: Option<String>,
     /// What the cluster agreed on, as applied here.
     pub agreed: TableProof,
     /// What is programmed in this node's session processors.
@@ -137,6 +139,11 @@ pub enum Reason {
         /// How late, in milliseconds.
         lag_ms: u64,
     },
+    /// The store waits for room on its disk: this node's vote may be missing.
+    NoRoom {
+        /// What is missing, with the path.
+        why: String,
+    },
     /// An interface of the redundancy group is down.
     InterfaceDown {
         /// The interface.
@@ -169,6 +176,9 @@ impl fmt::Display for Reason {
             Self::NoLeader { group } => write!(f, "the {group} group has no leader"),
             Self::NotYetVoter => f.write_str("the state group has not made this node a voter yet"),
             Self::StateBehind { lag_ms } => write!(f, "replication is {lag_ms} ms behind"),
+            Self::NoRoom { why } => {
+                write!(f, "{why}; make room, and the node goes on by itself")
+            }
             Self::InterfaceDown { interface } => write!(f, "interface {interface} is down"),
             Self::TablesDiffer { agreed, programmed } => {
                 write!(
@@ -225,6 +235,10 @@ fn reasons(facts: &Facts) -> Vec<Reason> {
             reasons.push(Reason::NoLeader { group });
         }
     }
+    if let Some(why) = &facts.lacks_room {
+        let why = why.clone();
+        reasons.push(Reason::NoRoom { why });
+    }
     if !facts.state.is_voter {
         reasons.push(Reason::NotYetVoter);
     }
@@ -249,6 +263,7 @@ fn role(facts: &Facts, reasons: &[Reason]) -> NodeRole {
         | Reason::PeerSilent
         | Reason::GroupStopped { .. }
         | Reason::NoLeader { .. }
+        | Reason::NoRoom { .. }
         | Reason::InterfaceDown { .. }
         | Reason::TablesDiffer { .. } => false,
     };
@@ -289,6 +304,7 @@ mod tests {
             control: HEALTHY,
             state: HEALTHY,
             interfaces_down: Vec::new(),
+            lacks_room: None,
             agreed: TableProof {
                 sessions: 2,
                 checksum: 7,
@@ -353,6 +369,22 @@ mod tests {
             matches!(reasons.as_slice(), [only] if only.contains("no room for the store")),
             "{reasons:?}"
         );
+    }
+
+    #[test]
+    fn a_store_without_room_makes_a_standby_not_ready_and_says_what_to_do() {
+        let mut facts = standby();
+        facts.lacks_room = Some("no room for the store".to_owned());
+        let verdict = assess(&facts);
+        assert_eq!(verdict.role, NodeRole::StandbyNotReady);
+        let reasons: Vec<_> = verdict.reasons.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            reasons,
+            ["no room for the store; make room, and the node goes on by itself"]
+        );
+        facts.active = Some(Epoch(0x101));
+        let verdict = assess(&facts);
+        assert_eq!((verdict.role, verdict.ready), (NodeRole::Active, false));
     }
 
     #[test]

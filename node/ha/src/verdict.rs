@@ -13,6 +13,8 @@
 
 mod checks;
 
+pub use checks::DISK_LOW_PERCENT;
+
 use core::fmt;
 use core::time::Duration;
 
@@ -86,7 +88,7 @@ pub enum Check {
     /// The tables of the session processors hold what was agreed on.
     Drift,
     /// There is room on the disk.
-    Disk,
+    Storage,
 }
 
 impl Check {
@@ -105,7 +107,7 @@ impl Check {
             Self::Replication => "replication",
             Self::Refusals => "refusals",
             Self::Drift => "drift",
-            Self::Disk => "disk",
+            Self::Storage => "storage",
         }
     }
 }
@@ -177,8 +179,17 @@ pub struct NodeFacts {
     pub shards_different: u32,
     /// How long ago the tables were last verified as a whole.
     pub verified_ago: Option<Duration>,
-    /// Space left on the disk of the data directory; `None` when that is not known.
-    pub disk_free_percent: Option<u8>,
+    /// The disk under the store.
+    pub storage: StorageFacts,
+}
+
+/// The disk under a node's store.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct StorageFacts {
+    /// Space left on it; `None` when that is not known.
+    pub free_percent: Option<u8>,
+    /// Why nothing can be written now, if so.
+    pub lacks_room: Option<String>,
 }
 
 /// One HA link, as this node sees it.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ha::readiness::{Assessment, Facts};
 use ha::report::Report;
-use ha::verdict::{LinkFacts, NodeFacts, PairFacts, PeerFacts, Quorum, WitnessFacts};
-use raft::{GroupStatus, Health, MemberKind};
+use ha::verdict::{LinkFacts, NodeFacts, PairFacts, PeerFacts, Quorum, StorageFacts, WitnessFacts};
+use raft::{GroupStatus, Health, MemberKind, StorageHealth};
 use types::{Epoch, Instant, PeerState};
 use vrrp::GroupStatus as Redundancy;
 
@@ -19,6 +19,7 @@ impl Watchman {
         facts: &Facts,
         assessment: &Assessment,
         groups: [&GroupStatus; 2],
+        storage: &StorageHealth,
         drift: &DriftStatus,
         now: Instant,
     ) -> NodeFacts {
@@ -42,8 +43,10 @@ impl Watchman {
             verified_ago: since_look
                 .zip(verified_ago)
                 .map(|(since_look, ago)| since_look + ago),
-            // Not asked for yet: the store knows where it lies.
-            disk_free_percent: None,
+            storage: StorageFacts {
+                free_percent: storage.room.map(|room| room.free_percent()),
+                lacks_room: facts.lacks_room.clone(),
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::ha::Failover;
 use ::ha::verdict::Failed;
 use ::vrrp::{GroupStatus, LinkStatus};
-use proto::ops::{FailedCheck, HaLink, HaPeer, HaReply, Leaders};
+use proto::ops::{FailedCheck, HaLink, HaPeer, HaReply, HaStorage, Leaders};
 use raft::GroupStatus as RaftStatus;
 use types::Epoch;
 
@@ -49,8 +49,21 @@ impl Desk {
                 .collect(),
             verdict: verdict.judgement.verdict.to_string(),
             checks: verdict.judgement.failed.into_iter().map(check).collect(),
+            storage: self.storage(),
             ..HaReply::default()
         }
+    }
+
+    fn storage(&self) -> Option<HaStorage> {
+        let health = self.cluster.control.storage();
+        let room = health.room?;
+        let waiting = health.full.map(|full| self.clock.now() - full.since);
+        Some(HaStorage {
+            free_bytes: room.free,
+            total_bytes: room.total,
+            needed_bytes: room.needed,
+            waiting_ms: waiting.map(millis),
+        })
     }
 
     fn leader(&self, status: &RaftStatus) -> Option<String> {

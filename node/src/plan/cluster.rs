@@ -1,7 +1,7 @@
 //! Who takes part in agreement.
 
-use config::bootstrap::{Bootstrap, MemberKind, Security};
-use raft::{ClusterPlan, Issuing, Limits, Listen, Member, Timing, TlsFiles};
+use config::bootstrap::{Bootstrap, MemberKind, Security, StoreChoice};
+use raft::{ClusterPlan, Issuing, Limits, Listen, Member, StoreKind, Timing, TlsFiles};
 
 /// The cluster as `node.toml` describes it.
 pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
@@ -16,6 +16,10 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
                 .unwrap_or_default(),
         ),
         data_dir: bootstrap.data_directory.clone(),
+        store: match bootstrap.store {
+            StoreChoice::Sled => StoreKind::Sled,
+            StoreChoice::Redb => StoreKind::Redb,
+        },
         tls: match &bootstrap.security {
             Security::Tls {
                 ca,

@@ -42,6 +42,8 @@ pub struct Bootstrap {
     pub without_quorum: WithoutQuorum,
     /// How members prove who they are.
     pub security: Security,
+    /// The library that keeps the control group's data.
+    pub store: StoreChoice,
     /// How packets are sent and received.
     pub port: PortChoice,
     /// Session changes that may wait to be agreed on; `None` for the product's own bound.
@@ -167,6 +169,16 @@ pub enum Security {
     },
     /// None at all: for a lab whose network nobody else can reach.
     InsecureLab,
+}
+
+/// The library that keeps the control group's data.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum StoreChoice {
+    /// sled.
+    #[default]
+    Sled,
+    /// redb.
+    Redb,
 }
 
 /// How packets are sent and received.

@@ -1,6 +1,6 @@
 //! Words with a meaning: each closed choice of the tree beside the values it stands for.
 
-use crate::bootstrap::{MemberKind, PortChoice};
+use crate::bootstrap::{MemberKind, PortChoice, StoreChoice};
 use crate::valid::{
     InterfaceKind, Permission, Scope, SourceNat, TransportProtocol, TransportStateEnforcement,
 };
@@ -72,6 +72,10 @@ impl Keyword for InterfaceKind {
 impl Keyword for MemberKind {
     const WORDS: &'static [(&'static str, Self)] =
         &[("node", Self::Node), ("witness", Self::Witness)];
+}
+
+impl Keyword for StoreChoice {
+    const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled), ("redb", Self::Redb)];
 }
 
 impl Keyword for PortChoice {

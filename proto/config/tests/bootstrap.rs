@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use config::bootstrap::{Bootstrap, PortChoice, Security, WithoutQuorum, read};
+use config::bootstrap::{Bootstrap, PortChoice, Security, StoreChoice, WithoutQuorum, read};
 use config::{Problem, parse};
 
 const SAMPLE: &str = include_str!("../examples/node.toml");
@@ -470,5 +470,20 @@ fn a_replication_queue_has_bounds_and_is_a_node_s() {
         ("\"many\"", "not a whole number"),
     ] {
         fails(&queue(value), &[("replication-queue", reason)]);
+    }
+}
+
+#[test]
+fn the_store_is_one_of_two_on_every_member() {
+    let store =
+        |text: &str, value: &str| text.replace("data-dir", &format!("store = {value}\ndata-dir"));
+    for text in [SAMPLE.to_owned(), witness()] {
+        assert_eq!(good(&text).store, StoreChoice::Sled);
+        assert_eq!(good(&store(&text, "\"sled\"")).store, StoreChoice::Sled);
+        assert_eq!(good(&store(&text, "\"redb\"")).store, StoreChoice::Redb);
+        fails(
+            &store(&text, "\"paper\""),
+            &[("store", "none of the choices")],
+        );
     }
 }

@@ -78,10 +78,11 @@ pub(super) fn bytes_in(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Bytes that anybody may still write beside `path`.
-pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
+/// Bytes that anybody may still write beside `path`, and bytes that the disk has in all.
+pub(super) fn room(path: &Path) -> io::Result<(u64, u64)> {
     let stat = nix::sys::statvfs::statvfs(path).map_err(io::Error::from)?;
-    Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.fragment_size());
+    Ok((bytes(stat.blocks_available()), bytes(stat.blocks())))
 }
 
 /// Removes a folder that may be missing.

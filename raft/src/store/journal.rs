@@ -1,19 +1,18 @@
-//! The storage loop: all writes of the durable group, in order, one flush for all that wait.
-//!
-//! It has a thread of its own, because a disk makes whoever calls it wait; in a simulation, whose disk
-//! is a map, it is a task among others.
+//! Where the log's and the machine's writes go: a queue to the storage loop, which makes them in order.
+
+mod writer;
 
 use std::io;
 
-use runtime::Subsystem;
-use tokio::sync::{mpsc, oneshot};
+use runtime::{Clock, Subsystem};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::keyspace::{Change, KvStore, StoreError};
+use super::health::StorageHealth;
+use super::keyspace::{Change, KvStore};
+use writer::{Writer, tick};
 
 /// Jobs that may wait; beyond, the consensus waits, which is what a slow disk should do to it.
 const QUEUE: usize = 1024;
-/// Jobs that share one flush. A flush takes milliseconds, so that more hardly ever wait.
-const GROUP: usize = 256;
 
 /// Called when a job is on the disk, or is known not to be.
 pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
@@ -42,24 +41,28 @@ impl std::fmt::Debug for JobBox {
     }
 }
 
+/// A journal and how its store is.
+pub(crate) type Opened = (Journal, watch::Receiver<StorageHealth>);
+
 impl Journal {
     /// Starts the thread that owns `store`. It ends when the last [`Journal`] is gone.
     pub(crate) fn on_thread(
         store: impl KvStore,
+        clock: Clock,
         subsystem: &mut Subsystem,
-    ) -> Result<Self, io::Error> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
+    ) -> Result<Opened, io::Error> {
+        let (writer, opened) = prepare(store, clock, subsystem);
         subsystem.spawn_thread("raft-store", move |_shutdown| {
-            futures::executor::block_on(run(store, queue));
+            futures::executor::block_on(writer.run());
         })?;
-        Ok(Self::Queue(jobs))
+        Ok(opened)
     }
 
     /// The same as a task, for a store whose calls take no time.
-    pub(crate) fn on_task(store: impl KvStore, subsystem: &mut Subsystem) -> Self {
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        subsystem.spawn("raft-store", run(store, queue));
-        Self::Queue(jobs)
+    pub(crate) fn on_task(store: impl KvStore, clock: Clock, subsystem: &mut Subsystem) -> Opened {
+        let (writer, opened) = prepare(store, clock, subsystem);
+        subsystem.spawn("raft-store", writer.run());
+        opened
     }
 
     /// Whether nothing is kept, and encoding would be in vain.
@@ -118,56 +121,12 @@ fn stopped() -> io::Error {
     io::Error::other("the storage loop has ended")
 }
 
-async fn run(mut store: impl KvStore, mut queue: mpsc::Receiver<Box<JobBox>>) {
-    // Set by the first failure, and never cleared: after it nobody knows what the disk holds.
-    let mut broken: Option<String> = None;
-    while let Some(first) = queue.recv().await {
-        let mut jobs = vec![first.0];
-        while jobs.len() < GROUP
-            && let Ok(next) = queue.try_recv()
-        {
-            jobs.push(next.0);
-        }
-        if broken.is_none()
-            && let Err(error) = perform(&mut store, &mut jobs).await
-        {
-            let text = describe(&error);
-            tracing::error!(error = %text, "the store takes no more writes");
-            broken = Some(text);
-        }
-        for job in jobs {
-            if let Some(done) = job.done {
-                done(
-                    broken
-                        .clone()
-                        .map_or(Ok(()), |text| Err(io::Error::other(text))),
-                );
-            }
-        }
-    }
-}
-
-async fn perform(store: &mut impl KvStore, jobs: &mut [Job]) -> Result<(), StoreError> {
-    let changes: Vec<Change> = jobs
-        .iter_mut()
-        .flat_map(|job| std::mem::take(&mut job.changes))
-        .collect();
-    store.write(&changes)?;
-    if jobs.iter().any(|job| job.done.is_some()) {
-        store.before_sync().await;
-        store.sync()?;
-    }
-    Ok(())
-}
-
-/// The error with its causes in one line: it crosses the consensus library as text.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
+fn prepare<S: KvStore>(store: S, clock: Clock, subsystem: &mut Subsystem) -> (Writer<S>, Opened) {
+    let (jobs, queue) = mpsc::channel(QUEUE);
+    // One tick: who has not taken the last one needs no other.
+    let (ticker, ticks) = mpsc::channel(1);
+    let (health, seen) = watch::channel(StorageHealth::default());
+    subsystem.spawn("raft-store ticks", tick(ticker, subsystem.shutdown()));
+    let writer = Writer::new(store, queue, ticks, clock, health);
+    (writer, (Journal::Queue(jobs), seen))
 }

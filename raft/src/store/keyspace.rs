@@ -5,7 +5,10 @@
 
 use std::path::PathBuf;
 
-/// Why the store did not do what it was asked. Once it has failed to write, it writes no more.
+use super::engine::StoreKind;
+
+/// Why the store did not do what it was asked. Once it has failed to write for any other reason than a
+/// full disk, it writes no more.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk has no room left. Nothing was written.
@@ -17,6 +20,19 @@ pub enum StoreError {
         free_bytes: u64,
         /// What must be left.
         needed_bytes: u64,
+    },
+    /// Another library than the chosen one has written it. Nothing was touched.
+    #[error(
+        "the store {path} was written by {found}, and {wanted} was chosen: choose {found}, or move \
+         the store away and let the other members fill a new one"
+    )]
+    OtherKind {
+        /// The store.
+        path: PathBuf,
+        /// The library that has written it.
+        found: StoreKind,
+        /// The one that was to open it.
+        wanted: StoreKind,
     },
     /// The store can be opened but its content is damaged, or it has forgotten what it had confirmed.
     #[error("the store {path} is damaged: {reason}")]
@@ -120,8 +136,18 @@ impl Change {
 pub struct Headroom {
     /// Bytes that may still be written.
     pub free: u64,
+    /// Bytes that the disk has in all.
+    pub total: u64,
     /// Bytes below which even the smallest write is refused.
     pub needed: u64,
+}
+
+impl Headroom {
+    /// How much of the disk is free, in whole percent.
+    pub fn free_percent(&self) -> u8 {
+        let percent = u128::from(self.free) * 100 / u128::from(self.total.max(1));
+        u8::try_from(percent.min(100)).unwrap_or(100)
+    }
 }
 
 /// A key-value store that one thread owns.
@@ -146,6 +172,7 @@ pub trait KvStore: Send + 'static {
     fn headroom(&self) -> Result<Headroom, StoreError> {
         Ok(Headroom {
             free: u64::MAX,
+            total: u64::MAX,
             needed: 0,
         })
     }
@@ -160,6 +187,22 @@ pub trait KvStore: Send + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_room_is_told_in_whole_percent_even_of_no_disk_at_all() {
+        let percent = |free, total| {
+            let needed = 0;
+            Headroom {
+                free,
+                total,
+                needed,
+            }
+            .free_percent()
+        };
+        assert_eq!((percent(0, 100), percent(49, 1_000)), (0, 4));
+        assert_eq!((percent(u64::MAX, u64::MAX), percent(0, 0)), (100, 0));
+        assert_eq!(percent(7, 0), 100);
+    }
 
     #[test]
     fn no_other_key_is_among_those_of_the_entries() {

@@ -14,6 +14,7 @@ mod codec;
 mod engine;
 mod files;
 mod folder;
+mod health;
 mod incarnation;
 mod journal;
 mod keyspace;
@@ -30,6 +31,7 @@ mod watermark;
 
 pub(crate) use codec::{decode, encode};
 pub use engine::StoreKind;
+pub use health::{NoRoom, StorageHealth};
 pub(crate) use incarnation::next_incarnation;
 pub(crate) use journal::Journal;
 pub use keyspace::{Change, Headroom, Key, KvStore, StoreError};

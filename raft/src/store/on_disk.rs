@@ -46,15 +46,14 @@ pub(crate) struct DiskStore {
 
 /// What is found in a folder, when it is sound.
 struct Opened {
-    kind: StoreKind,
     engine: Box<dyn Engine>,
     ledger: Ledger,
     watermark: Watermark,
 }
 
 impl DiskStore {
-    /// Opens the store in `path`, or makes it. One that another library wrote is carried over to
-    /// `kind`, and one that takes up too much of the disk is built anew.
+    /// Opens the store in `path`, or makes it. One that another library wrote is refused as it is, and
+    /// one that takes up too much of the disk is built anew.
     pub(crate) fn open(path: &Path, kind: StoreKind) -> Result<Self, StoreError> {
         let lock = folder::lock(path)
             .map_err(|source| io_error(path, source))?
@@ -62,17 +61,25 @@ impl DiskStore {
                 path: path.to_owned(),
             })?;
         // The folder itself may be yet to be made; the lock is beside it.
-        let free = files::free_bytes(lock.path()).map_err(|source| io_error(path, source))?;
+        let (free, _) = files::room(lock.path()).map_err(|source| io_error(path, source))?;
         enough(path, free, OPEN_BYTES)?;
         if !folder::settle(path).map_err(|source| io_error(path, source))? {
             let ledger = Ledger::default();
             build(path, kind, &ledger.first(), &ledger)?;
             folder::move_in(path).map_err(|source| io_error(path, source))?;
         }
-        let opened = open_folder(path)?;
+        let found = guarded(path, || StoreKind::found_in(path))?;
+        if found != kind {
+            return Err(StoreError::OtherKind {
+                path: path.to_owned(),
+                found,
+                wanted: kind,
+            });
+        }
+        let opened = open_folder(path, kind)?;
         let mut store = Self {
             path: path.to_owned(),
-            kind: opened.kind,
+            kind,
             engine: Some(opened.engine),
             ledger: opened.ledger,
             watermark: opened.watermark,
@@ -85,23 +92,18 @@ impl DiskStore {
         store.sync()?;
         let settled = store.watermark.settle();
         settled.map_err(|source| store.fails(io_error(path, source)))?;
-        let rebuilt = if store.kind == kind {
-            store.rebuild_if_wasteful().map(drop)
-        } else {
-            store.rebuild(kind)
-        };
-        match rebuilt {
+        match store.rebuild_if_wasteful() {
             // It is as good as before, only large.
             Err(error) if store.engine.is_some() => {
                 tracing::warn!(%error, "the store could not be built anew");
+                Ok(store)
             }
-            result => result?,
+            result => result.map(|_| store),
         }
-        Ok(store)
     }
 
-    /// Builds the store anew beside itself, with `kind`, and puts it in its own place.
-    pub(super) fn rebuild(&mut self, kind: StoreKind) -> Result<(), StoreError> {
+    /// Builds the store anew beside itself, and puts it in its own place.
+    pub(super) fn rebuild(&mut self) -> Result<(), StoreError> {
         // It may use the reserve, because it gives back more than it takes.
         self.check_space(self.ledger.bytes(), OPEN_BYTES)?;
         self.sync()?;
@@ -113,7 +115,7 @@ impl DiskStore {
                 value: Some(value),
             })
             .collect();
-        if let Err(error) = build(&self.path, kind, &content, &self.ledger) {
+        if let Err(error) = build(&self.path, self.kind, &content, &self.ledger) {
             // Whatever is left of it goes when the store is opened again, at the latest.
             let _left = files::remove_folder(&folder::building_site(&self.path));
             return Err(error);
@@ -122,10 +124,9 @@ impl DiskStore {
         self.engine = None;
         let moved = folder::move_in(&self.path)
             .map_err(|source| io_error(&self.path, source))
-            .and_then(|()| open_folder(&self.path));
+            .and_then(|()| open_folder(&self.path, self.kind));
         match moved {
             Ok(opened) => {
-                self.kind = opened.kind;
                 self.engine = Some(opened.engine);
                 self.watermark = opened.watermark;
                 Ok(())
@@ -221,9 +222,11 @@ impl KvStore for DiskStore {
     }
 
     fn headroom(&self) -> Result<Headroom, StoreError> {
-        let free = files::free_bytes(&self.path).map_err(|source| io_error(&self.path, source))?;
+        let (free, total) =
+            files::room(&self.path).map_err(|source| io_error(&self.path, source))?;
         Ok(Headroom {
             free,
+            total,
             needed: self.reserve_bytes,
         })
     }
@@ -233,7 +236,16 @@ impl KvStore for DiskStore {
         let wasteful =
             bytes > self.small_bytes && bytes > self.ledger.bytes().saturating_mul(WASTE_FACTOR);
         if wasteful {
-            self.rebuild(self.kind)?;
+            self.rebuild()?;
+            let left =
+                files::bytes_in(&self.path).map_err(|source| io_error(&self.path, source))?;
+            tracing::info!(
+                store = %self.path.display(),
+                bytes_before = bytes,
+                bytes_after = left,
+                given_back = bytes.saturating_sub(left),
+                "the store was built anew"
+            );
         }
         Ok(wasteful)
     }
@@ -252,21 +264,19 @@ fn enough(path: &Path, free_bytes: u64, needed_bytes: u64) -> Result<(), StoreEr
 }
 
 /// Opens a folder that is in its place, and compares all that it holds with what it should hold.
-fn open_folder(path: &Path) -> Result<Opened, StoreError> {
+fn open_folder(path: &Path, kind: StoreKind) -> Result<Opened, StoreError> {
     let blame = |reason| damaged(path, reason);
     let watermark = Watermark::open(path)
         .map_err(|source| io_error(path, source))?
         .ok_or_else(|| blame("its watermark is missing or cannot be read".to_owned()))?;
-    let (kind, engine, records) = guarded(path, || {
-        let kind = StoreKind::found_in(path)?;
+    let (engine, records) = guarded(path, || {
         let engine = kind.open(path)?;
         let records = engine.scan()?;
-        Ok((kind, engine, records))
+        Ok((engine, records))
     })?;
     let ledger = Ledger::read(&records).map_err(blame)?;
     watermark.check(ledger.head()).map_err(blame)?;
     Ok(Opened {
-        kind,
         engine,
         ledger,
         watermark,

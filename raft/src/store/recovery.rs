@@ -11,20 +11,11 @@ use super::on_disk::DiskStore;
 use crate::error::StartError;
 use crate::group::ControlGroup;
 
-/// Opens the store in `path`; a new one belongs to the life `incarnation`.
+/// Opens the store in `path`, or makes one of this `kind`; a new one belongs to the life `incarnation`.
 ///
 /// A damaged store is moved aside, and this node joins the others as a new member. If it is `alone`,
 /// there is nobody who could restore the content: then nothing is touched, and the operator decides.
 pub(crate) fn open_or_replace(
-    path: &Path,
-    incarnation: Incarnation,
-    alone: bool,
-) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
-    open_or_replace_as(path, StoreKind::default(), incarnation, alone)
-}
-
-/// [`open_or_replace`] with a library of the caller's choice; what another one wrote is carried over.
-pub(crate) fn open_or_replace_as(
     path: &Path,
     kind: StoreKind,
     incarnation: Incarnation,
@@ -50,7 +41,10 @@ pub(crate) fn open_or_replace_as(
             Ok(open(path, kind, incarnation)?)
         }
         Err(
-            error @ (StoreError::NoSpace { .. } | StoreError::InUse { .. } | StoreError::Io { .. }),
+            error @ (StoreError::NoSpace { .. }
+            | StoreError::OtherKind { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Io { .. }),
         ) => Err(error.into()),
     }
 }

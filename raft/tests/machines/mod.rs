@@ -123,6 +123,7 @@ impl Machine {
             members: self.members.clone(),
             listen: Listen::Bound(vec![listener]),
             data_dir: self.path("data"),
+            store: raft::StoreKind::default(),
             tls: Some(TlsFiles {
                 ca: self.path("ca.pem"),
                 cert: self.path("member.pem"),

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
-    StartError, Timing, TlsFiles,
+    StartError, StoreKind, Timing, TlsFiles,
 };
 use raft_state::ControlCommand;
 use runtime::{Clock, Subsystem};
@@ -97,6 +97,8 @@ pub(crate) struct Lab {
     running: BTreeMap<NodeId, (Subsystem, Cluster)>,
     limits: Limits,
     tls: BTreeMap<NodeId, TlsFiles>,
+    /// What members that start from now on keep their data with.
+    store: StoreKind,
     /// Ways to members that can be cut, if this lab has any.
     cables: BTreeMap<NodeId, cut::Cable>,
 }
@@ -139,6 +141,7 @@ impl Lab {
             running: BTreeMap::new(),
             limits: Limits::default(),
             tls: BTreeMap::new(),
+            store: StoreKind::default(),
             cables: BTreeMap::new(),
         }
     }
@@ -180,6 +183,10 @@ impl Lab {
             stranger.members[place] = other.members[place].clone();
         }
         stranger
+    }
+
+    pub(crate) fn keep_in(&mut self, store: StoreKind) {
+        self.store = store;
     }
 
     pub(crate) fn limit_pending(&mut self, pending: usize) {
@@ -233,6 +240,7 @@ impl Lab {
             members: self.seen(),
             listen: Listen::Bound(vec![listener]),
             data_dir: self.data_dir(id),
+            store: self.store,
             tls: self.tls.get(&id).cloned(),
             timing: Timing {
                 propose: Duration::from_secs(3),
@@ -287,7 +295,11 @@ impl Lab {
 
     /// Overwrites the middle of the store, as a bad disk or a careless hand does.
     pub(crate) fn damage(&self, id: NodeId) {
-        let file = self.data_dir(id).join("control").join("db");
+        let name = match self.store {
+            StoreKind::Sled => "db",
+            StoreKind::Redb => "redb",
+        };
+        let file = self.data_dir(id).join("control").join(name);
         let mut bytes = std::fs::read(&file).unwrap();
         bytes.fill(0x5a);
         std::fs::write(&file, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A group ends nowhere but where the disk has failed it.
+//! A group ends nowhere: not even a full disk is a reason.
 
 use super::{Invariant, Observation};
 

@@ -59,7 +59,7 @@ pub enum Observation<'a> {
         /// The message.
         bytes: &'a [u8],
     },
-    /// A group has ended at a member that has power and a disk with room.
+    /// A group has ended at a member that has power.
     Stopped {
         /// Where.
         member: NodeId,

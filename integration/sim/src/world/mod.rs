@@ -13,7 +13,7 @@ mod run;
 mod strike;
 mod traffic;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -64,8 +64,6 @@ pub(crate) struct World {
     power: BTreeMap<NodeId, Millis>,
     /// Members that crash as soon as their disk has something to lose: until when, and for how long.
     ambush: BTreeMap<NodeId, (Millis, Millis)>,
-    /// Members whose disk has been full in this life.
-    excused: BTreeSet<NodeId>,
     habits: Habits,
     operator: Operator,
     policies: Policies,
@@ -115,7 +113,6 @@ impl World {
             plan: plan.faults.into(),
             power,
             ambush: BTreeMap::new(),
-            excused: BTreeSet::new(),
             habits,
             operator: Operator::default(),
             policies: Policies::new(topology.survives(), origin.fork(6)),

@@ -67,10 +67,7 @@ impl World {
             Fault::SlowDisk(node, most) => {
                 self.on_disk(*node, |disk| disk.slow_down(Millis(most.0 / 4), *most));
             }
-            Fault::FullDisk(node) => {
-                self.excused.insert(*node);
-                self.on_disk(*node, |disk| disk.set_full(true));
-            }
+            Fault::FullDisk(node) => self.on_disk(*node, |disk| disk.set_full(true)),
             Fault::MendDisk(node) => self.on_disk(*node, Disk::repair),
             Fault::Site(fault) => self.strike_site(*fault),
             Fault::Order(node) => self.obey(Order::Obey(*node)),
@@ -168,7 +165,6 @@ impl World {
     }
 
     fn start(&mut self, node: NodeId) -> Result<(), Violation> {
-        self.excused.remove(&node);
         let (habits, now) = (self.habits.clone(), self.now);
         let outbox = std::sync::Arc::clone(&self.outbox);
         let Some(member) = self.member(node) else {

@@ -147,9 +147,6 @@ impl World {
             }
         }
         for (member, reason) in ends {
-            if self.excused.contains(&member) {
-                continue;
-            }
             self.observe(&Observation::Stopped {
                 member,
                 reason: &reason,

@@ -10,7 +10,7 @@ const WITNESS_SILENT: Duration = Duration::from_secs(3);
 /// Tables that were not verified for longer are not trusted: three rounds of listing under full load.
 const VERIFICATION_HOLDS: Duration = Duration::from_mins(3);
 /// Below this a store may soon find no room for a snapshot.
-const DISK_LOW_PERCENT: u8 = 5;
+pub const DISK_LOW_PERCENT: u8 = 5;
 
 pub(super) fn failed(facts: &PairFacts) -> Vec<Failed> {
     let mut failed = Vec::new();
@@ -208,13 +208,24 @@ fn each_node(node: &NodeFacts, failed: &mut Vec<Failed>) {
     }
     replication(node, failed);
     drift(node, failed);
-    if let Some(free) = node.disk_free_percent
+    storage(node, failed);
+}
+
+fn storage(node: &NodeFacts, failed: &mut Vec<Failed>) {
+    if let Some(why) = &node.storage.lacks_room {
+        failed.push(node.lacks(
+            Check::Storage,
+            why,
+            "make room on the disk of the data directory: the node goes on by itself, packets do \
+             meanwhile",
+        ));
+    } else if let Some(free) = node.storage.free_percent
         && free < DISK_LOW_PERCENT
     {
         failed.push(node.lacks(
-            Check::Disk,
+            Check::Storage,
             &format!("{free} % of the data directory's disk is free"),
-            "make room before the control group has to stop",
+            "make room before the control group has to wait for it",
         ));
     }
 }

@@ -20,7 +20,10 @@ fn node(name: &str, role: NodeRole) -> NodeFacts {
         refused_lately: 0,
         shards_different: 0,
         verified_ago: Some(Duration::from_secs(1)),
-        disk_free_percent: Some(50),
+        storage: StorageFacts {
+            free_percent: Some(50),
+            lacks_room: None,
+        },
     }
 }
 
@@ -125,7 +128,7 @@ fn what_makes_a_pair_worse_than_degraded() {
 #[test]
 fn what_only_degrades_a_pair() {
     type Change = fn(&mut PairFacts);
-    let table: [(Change, Check); 15] = [
+    let table: [(Change, Check); 16] = [
         (
             |facts| report(facts).role = NodeRole::Syncing,
             Check::Standby,
@@ -164,7 +167,14 @@ fn what_only_degrades_a_pair() {
             |facts| facts.here.verified_ago = Some(Duration::from_mins(4)),
             Check::Drift,
         ),
-        (|facts| facts.here.disk_free_percent = Some(4), Check::Disk),
+        (
+            |facts| facts.here.storage.free_percent = Some(4),
+            Check::Storage,
+        ),
+        (
+            |facts| report(facts).storage.lacks_room = Some("no room".to_owned()),
+            Check::Storage,
+        ),
     ];
     for (change, check) in table {
         assert_eq!(after(change), (Verdict::Degraded, vec![check]));
@@ -174,7 +184,7 @@ fn what_only_degrades_a_pair() {
 #[test]
 fn what_is_not_known_yet_is_not_held_against_the_pair() {
     let unknown = after(|facts| {
-        facts.here.disk_free_percent = None;
+        facts.here.storage.free_percent = None;
         facts.here.verified_ago = None;
         facts.witness = None;
         facts.agrees = None;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::file::{File, Given, Table};
-use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, part, policy};
+use super::{Bootstrap, HaLink, Member, MemberKind, PortChoice, StoreChoice, part, policy};
 use crate::problem::Problem;
 use crate::schema::Fault;
 use crate::text::{excerpt, without_mark};
@@ -44,6 +44,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     }
     let configuration = part::path(&mut root, file, "configuration");
     let api_socket = part::path(&mut root, file, "api-socket");
+    let store: Option<StoreChoice> = part::choice(&mut root, file, "store");
     let port: Option<PortChoice> = part::choice(&mut root, file, "port");
     let replication_queue = part::replication_queue(&mut root, file);
     let security = part::security(&mut root, file);
@@ -76,6 +77,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         ha_links: links.into_iter().map(|link| link.value).collect(),
         without_quorum,
         security: security?,
+        store: store.unwrap_or_default(),
         port: port.unwrap_or_default(),
         replication_queue,
     })

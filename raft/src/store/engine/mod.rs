@@ -6,7 +6,7 @@
 mod redb_file;
 mod sled_folder;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
 use std::path::Path;
 
@@ -77,6 +77,15 @@ pub enum StoreKind {
     Sled,
     /// redb: one file of copy-on-write pages.
     Redb,
+}
+
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sled => "sled",
+            Self::Redb => "redb",
+        })
+    }
 }
 
 impl StoreKind {

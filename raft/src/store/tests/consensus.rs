@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
-use runtime::Subsystem;
+use runtime::{Clock, Subsystem};
 
 use super::folder;
 use crate::group::{ControlGroup, Group, MemoryGroup, Types};
@@ -25,7 +25,7 @@ fn durable<G: Group>(store: impl KvStore) -> (Subsystem, LogStore<G>, Machine<G>
     let mut subsystem = Subsystem::default();
     let mut recovered = Recovered::read(&store).unwrap();
     let snapshot = recovered.snapshot.take();
-    let journal = Journal::on_thread(store, &mut subsystem).unwrap();
+    let (journal, _) = Journal::on_thread(store, Clock::start(), &mut subsystem).unwrap();
     let machine = Machine::new(snapshot, Arc::default(), Arc::new(Deaf), journal.clone());
     (subsystem, LogStore::durable(recovered, journal), machine)
 }

@@ -8,7 +8,7 @@ use raft_state::Incarnation;
 use super::{Dice, KINDS, blank, copy, folder, listing};
 use crate::StartError;
 use crate::store::keyspace::{KvStore, StoreError};
-use crate::store::recovery::open_or_replace_as;
+use crate::store::recovery::open_or_replace;
 use crate::store::{DiskStore, StoreKind};
 
 const LIFE: Incarnation = Incarnation(7);
@@ -20,7 +20,7 @@ type Content = Vec<(u64, Vec<u8>)>;
 
 /// Makes a store as a member has it after a while, and an older copy of it.
 fn lived(path: &Path, older: &Path, kind: StoreKind) -> Content {
-    let (mut store, _) = open_or_replace_as(path, kind, LIFE, true).unwrap();
+    let (mut store, _) = open_or_replace(path, kind, LIFE, true).unwrap();
     for index in 0..150 {
         store.write(&[blank(index)]).unwrap();
         if index % 3 == 0 {
@@ -117,7 +117,7 @@ fn describe(damage: &Damage) -> String {
 
 /// Opens a damaged store. Returns whether it is called damaged; all else but soundness is a failure.
 fn is_called_damaged(path: &Path, kind: StoreKind, sound: &Content, what: &str) -> bool {
-    match open_or_replace_as(path, kind, Incarnation(8), true) {
+    match open_or_replace(path, kind, Incarnation(8), true) {
         Ok((store, recovered)) => {
             assert!(store.entries().unwrap() == *sound, "{what}: accepted");
             assert_eq!(recovered.founded, Some(LIFE), "{what}");
@@ -183,7 +183,7 @@ fn with_others_a_damaged_store_is_kept_aside_under_a_name_of_its_own() {
                 .collect();
 
             let (store, recovered) =
-                open_or_replace_as(&path, kind, Incarnation(life), false).unwrap();
+                open_or_replace(&path, kind, Incarnation(life), false).unwrap();
 
             assert_eq!(store.entries().unwrap(), []);
             assert_eq!(recovered.founded, Some(Incarnation(life)));
@@ -208,7 +208,7 @@ fn alone_a_damaged_store_is_left_as_it_is_and_the_next_step_is_named() {
         lived(&path, &folder.path().join("older"), kind);
         fs::write(path.join("watermark"), "nothing").unwrap();
 
-        let error = open_or_replace_as(&path, kind, LIFE, true).unwrap_err();
+        let error = open_or_replace(&path, kind, LIFE, true).unwrap_err();
 
         let text = error.to_string();
         assert!(

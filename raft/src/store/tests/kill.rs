@@ -56,7 +56,7 @@ fn a_process_writes_until_it_is_killed() {
         }
         store.write(&batch).unwrap();
         if dice.below(40) == 0 {
-            store.rebuild(kind).unwrap();
+            store.rebuild().unwrap();
         }
         store.sync().unwrap();
         last = upto;

@@ -9,6 +9,7 @@ mod rebuild;
 mod recovered;
 mod room;
 mod shadow;
+mod waiting;
 mod watermark;
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
-//! A store that takes up too much is built anew, and a store of one library is carried over to the other.
+//! A store that takes up too much is built anew, and a store of the other library is refused.
 
 use std::path::Path;
 
 use super::{KINDS, copy, folder, put};
 use crate::store::files::bytes_in;
-use crate::store::keyspace::{Change, Key, KvStore};
+use crate::store::keyspace::{Change, Key, KvStore, StoreError};
 use crate::store::{DiskStore, StoreKind};
 
 const LIVE: usize = 50;
@@ -75,20 +75,36 @@ fn a_store_that_was_left_wasteful_shrinks_when_it_is_opened() {
 }
 
 #[test]
-fn opening_with_another_library_carries_everything_over() {
-    for (from, to) in [
+fn a_store_of_the_other_library_is_refused_by_both_names_and_left_as_it_is() {
+    for (written, wanted) in [
         (StoreKind::Sled, StoreKind::Redb),
         (StoreKind::Redb, StoreKind::Sled),
     ] {
         let folder = folder();
         let path = folder.path().join("store");
-        let before = filled(&path, from).entries().unwrap();
-        for kind in [to, to, from] {
-            let store = DiskStore::open(&path, kind).unwrap();
-            assert_eq!(store.entries().unwrap(), before);
-            drop(store);
-            assert_eq!(StoreKind::found_in(&path).unwrap(), kind);
+        let before = filled(&path, written).entries().unwrap();
+        for _ in 0..2 {
+            let error = DiskStore::open(&path, wanted).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the store {} was written by {written}, and {wanted} was chosen: choose {written}, \
+                     or move the store away and let the other members fill a new one",
+                    path.display()
+                )
+            );
         }
+        let life = raft_state::Incarnation(1);
+        // Nor is it taken for a damaged one, alone or not.
+        for alone in [true, false] {
+            let refused = crate::store::open_or_replace(&path, wanted, life, alone);
+            assert!(matches!(
+                refused,
+                Err(crate::StartError::Store(StoreError::OtherKind { .. }))
+            ));
+        }
+        let store = DiskStore::open(&path, written).unwrap();
+        assert_eq!(store.entries().unwrap(), before);
     }
 }
 

@@ -1,10 +1,8 @@
-//! A disk that is full, and has room again.
-
-use runtime::Subsystem;
+//! What a store does on a full disk, and when there is room again; see `waiting.rs` for those who wait.
 
 use super::{KINDS, folder, put};
+use crate::store::DiskStore;
 use crate::store::keyspace::{Headroom, KvStore, StoreError};
-use crate::store::{DiskStore, Journal};
 
 #[test]
 fn a_write_that_finds_no_room_changes_nothing_and_succeeds_when_there_is_some() {
@@ -27,8 +25,13 @@ fn a_write_that_finds_no_room_changes_nothing_and_succeeds_when_there_is_some() 
                 panic!("{error}");
             };
             assert_eq!((named, *needed_bytes), (&path, u64::MAX));
-            let Headroom { free, needed } = store.headroom().unwrap();
+            let Headroom {
+                free,
+                total,
+                needed,
+            } = store.headroom().unwrap();
             assert!(free > 0 && *free_bytes > 0 && needed == u64::MAX);
+            assert!(total >= free);
         }
         store.sync().unwrap();
         assert_eq!(store.entries().unwrap().len(), 1);
@@ -50,7 +53,7 @@ fn what_a_store_keeps_free_is_there_for_building_it_anew() {
         let mut store = DiskStore::open(&path, kind).unwrap();
         store.write(&[put(0)]).unwrap();
         store.reserve_bytes = u64::MAX;
-        store.rebuild(kind).unwrap();
+        store.rebuild().unwrap();
         assert_eq!(store.entries().unwrap().len(), 1);
         assert!(matches!(
             store.write(&[put(1)]),
@@ -69,34 +72,12 @@ fn a_store_that_failed_takes_no_more_writes() {
         store.sync().unwrap();
         // What replaces the store cannot be moved in, because its own place cannot be left.
         std::fs::write(folder.path().join("store.old"), "in the way").unwrap();
-        store.rebuild(kind).unwrap_err();
+        store.rebuild().unwrap_err();
 
         for _ in 0..2 {
             let error = store.write(&[put(1)]).unwrap_err();
             assert!(matches!(error, StoreError::Io { .. }), "{error}");
             store.sync().unwrap_err();
         }
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_is_named_to_whoever_wanted_to_write() {
-    for kind in KINDS {
-        let folder = folder();
-        let path = folder.path().join("store");
-        let mut store = DiskStore::open(&path, kind).unwrap();
-        store.reserve_bytes = u64::MAX;
-        let mut subsystem = Subsystem::default();
-        let journal = Journal::on_thread(store, &mut subsystem).unwrap();
-
-        let error = journal.write(vec![put(0)]).await.unwrap_err();
-        let text = error.to_string();
-        let named = format!("no room for the store {}", path.display());
-        assert!(text.starts_with(&named), "{text}");
-
-        drop(journal);
-        subsystem.stop(std::time::Duration::from_secs(5)).await;
-        let store = DiskStore::open(&path, kind).unwrap();
-        assert_eq!(store.entries().unwrap(), []);
     }
 }

@@ -49,6 +49,7 @@ impl Members {
                 members: members.clone(),
                 listen: Listen::Bound(vec![listener]),
                 data_dir: folder.join(member.name.as_str()),
+                store: raft::StoreKind::default(),
                 tls: None,
                 timing: Timing::default(),
                 limits: Limits::default(),

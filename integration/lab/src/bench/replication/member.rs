@@ -230,6 +230,7 @@ fn plan(args: &MemberArgs) -> ClusterPlan {
             .collect(),
         listen: Listen::Addresses(vec![reached_at(args.number)]),
         data_dir: args.directory.clone(),
+        store: raft::StoreKind::default(),
         tls: None,
         timing: Timing::default(),
         limits: Limits::default(),
