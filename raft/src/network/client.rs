@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::NodeId;
 
+use super::seal;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{Group, MemberId};
 use crate::local::Local;
@@ -64,9 +65,11 @@ impl Client {
     }
 
     pub(super) fn request(&self, kind: Kind, payload: Vec<u8>) -> Request {
+        let kind = kind.into();
         Request {
             header: Some(self.header.clone()),
-            kind: kind.into(),
+            kind,
+            digest: Some(seal::of_question(&self.header, kind, &payload)),
             payload: payload.into(),
         }
     }
@@ -82,6 +85,6 @@ impl Client {
         let payload = encode(question).map_err(|error| Failure::Unsent(error.to_string()))?;
         let request = self.request(kind, payload);
         let reply = self.peers.call(self.to()?, lane, request, patience).await?;
-        decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+        decode(seal::open(&reply)?).map_err(|error| Failure::Broken(error.to_string()))
     }
 }

@@ -1,6 +1,8 @@
 //! The consensus library's network: its messages as requests to other members.
 
+use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -13,12 +15,14 @@ use openraft::raft::{
 };
 use openraft::storage::Snapshot;
 use openraft::{EntryPayload, OptionalSend};
+use parking_lot::Mutex;
 use proto::raft::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::believed::{Sent, believe};
 use super::client::{Client, Clients};
-use super::snapshot;
+use super::{seal, snapshot};
 use super::transport::{Failure, Lane, Replies};
 use crate::group::{Group, Types, Vote};
 use crate::store::{decode, encode};
@@ -75,6 +79,20 @@ impl<G: Group> GroupClient<G> {
     }
 }
 
+impl<G: Group> GroupClient<G> {
+    async fn candidacy(
+        &self,
+        kind: Kind,
+        question: VoteRequest<Types<G>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
+        let answer: VoteResponse<Types<G>> = self.rpc(kind, &question, option).await?;
+        believe::<G>(&answer.vote, question.vote.leader_id.term)
+            .map_err(|failure| unreachable::<G>(&failure))?;
+        Ok(answer)
+    }
+}
+
 fn unreachable<G: Group>(failure: &Failure) -> Unreachable<Types<G>> {
     Unreachable::from_string(failure)
 }
@@ -113,7 +131,10 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         if self.client.strip {
             strip::<G>(&mut rpc);
         }
-        self.rpc(Kind::Append, &rpc, option).await
+        let sent = Sent::<G>::of(&rpc);
+        let answer = self.rpc(Kind::Append, &rpc, option).await?;
+        sent.answered(answer)
+            .map_err(|failure| unreachable::<G>(&failure).into())
     }
 
     /// Entries flow without waiting for answers, where the transport can do that.
@@ -137,19 +158,27 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         let client = self.client.clone();
         Box::pin(async move {
             let sender = client.clone();
+            // Answers come in the order of their questions.
+            let unanswered = Arc::new(Mutex::new(VecDeque::new()));
+            let asked = Arc::clone(&unanswered);
             let requests = input.map(move |mut rpc| {
                 if sender.strip {
                     strip::<G>(&mut rpc);
                 }
+                asked.lock().push_back(Sent::<G>::of(&rpc));
                 // What cannot be encoded is sent as nothing, and refused by the peer.
                 sender.request(Kind::Append, encode(&rpc).unwrap_or_default())
             });
             let replies = open(&client, requests.boxed(), option.soft_ttl())
                 .await
                 .map_err(|failure| unreachable::<G>(&failure))?;
-            let results = replies.map(|reply| {
+            let results = replies.map(move |reply| {
                 let read = |reply: proto::raft::Reply| {
-                    decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+                    let answer = decode(seal::open(&reply)?)
+                        .map_err(|error| Failure::Broken(error.to_string()))?;
+                    let sent = unanswered.lock().pop_front();
+                    let unasked = || Failure::Broken("an answer that nobody asked for".to_owned());
+                    sent.ok_or_else(unasked)?.streamed(answer)
                 };
                 reply
                     .and_then(read)
@@ -164,7 +193,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         rpc: VoteRequest<Types<G>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
-        self.rpc(Kind::Vote, &rpc, option).await
+        self.candidacy(Kind::Vote, rpc, option).await
     }
 
     async fn pre_vote(
@@ -172,7 +201,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         rpc: VoteRequest<Types<G>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
-        self.rpc(Kind::PreVote, &rpc, option).await
+        self.candidacy(Kind::PreVote, rpc, option).await
     }
 
     async fn full_snapshot(

@@ -8,11 +8,14 @@
 //! must not answer for its earlier life. Only `grpc` knows what carries the messages.
 
 mod answer;
+mod believed;
 mod client;
 mod consensus;
 pub(crate) mod grpc;
 mod questions;
+mod seal;
 mod server;
+mod sieve;
 mod snapshot;
 mod transport;
 
