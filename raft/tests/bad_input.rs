@@ -38,7 +38,7 @@ fn cases(count: u32) -> TestRunner {
 fn bytes_that_are_no_message_change_nothing() {
     let stage = Stage::new();
     let input = (0..6_usize, 0..8_i32, vec(any::<u8>(), 0..300));
-    cases(100)
+    cases(60)
         .run(&input, |(seed, kind, noise)| {
             for victim in [A, B, W] {
                 // As the whole message, as a sealed payload of any kind, and on a stream.
@@ -83,7 +83,7 @@ fn damaged_messages_of_true_members_are_refused() {
 #[test]
 fn whole_messages_that_no_honest_member_sends_are_refused_by_name() {
     let stage = Stage::new();
-    cases(200)
+    cases(120)
         .run(&absurdity(), |absurdity| {
             for victim in [FOLLOWER, W] {
                 for group in [1, 2] {
@@ -178,6 +178,56 @@ fn strangers_and_strays_are_turned_away() {
     ] {
         assert!(server.hello(&question).is_err());
     }
+    assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER]);
+    stage.goes_on();
+}
+
+#[test]
+fn absurd_snapshots_are_refused_before_anything_of_them_is_kept() {
+    let stage = Stage::new();
+    for victim in [FOLLOWER, W] {
+        for group in [1, 2] {
+            for (spoiled, reason) in stage.absurd_snapshots(victim, group) {
+                let refusal = stage.send_snapshot(victim, &spoiled, &[]).unwrap_err();
+                let Failure::Invalid(said) = &refusal else {
+                    panic!("{reason}: {refusal}");
+                };
+                assert!(said.contains(reason), "{said}, not {reason}");
+                assert_eq!(stage.look(victim), stage.before[&victim], "{reason}");
+            }
+        }
+    }
+    stage.goes_on();
+}
+
+#[test]
+fn chunks_that_do_not_belong_there_are_refused() {
+    let stage = Stage::new();
+    let (first, data) = stage.old_snapshot(FOLLOWER, 2);
+    let half = data.len() / 2;
+    let at = u64::try_from(half).unwrap();
+    let (front, back) = (mirror::chunk(0, &data[..half]), mirror::chunk(at, &data[half..]));
+    let mut damaged = back.clone();
+    damaged.digest = damaged.digest.map(|digest| digest ^ 1);
+    let mut bare = back.clone();
+    bare.digest = None;
+    for chunks in [
+        vec![],
+        vec![front.clone()],
+        vec![back.clone()],
+        vec![front.clone(), front.clone()],
+        vec![front.clone(), damaged],
+        vec![front.clone(), bare],
+        vec![front.clone(), back.clone(), mirror::chunk(2 * at, b"more")],
+        vec![front.clone(), mirror::chunk(at, &data[..data.len() - half])],
+        // The last one would need a gigabyte to hold.
+        vec![front.clone(), mirror::chunk(1 << 30, b"far")],
+    ] {
+        assert!(stage.send_snapshot(FOLLOWER, &first, &chunks).is_err(), "{chunks:?}");
+        assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER], "{chunks:?}");
+    }
+    // A whole one of long ago is taken note of, and changes nothing either.
+    stage.send_snapshot(FOLLOWER, &first, &[front, back]).unwrap();
     assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER]);
     stage.goes_on();
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use openraft::RaftState;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse};
+use openraft::storage::Snapshot;
 use parking_lot::Mutex;
 use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
@@ -14,8 +15,9 @@ use serde::Serialize;
 use super::seal;
 use super::server::{Server, bad, propose_here, wrong};
 use super::sieve::Absurd;
-use super::snapshot;
+use super::snapshot::Announced;
 use super::transport::{Failure, Replies};
+use crate::engine::aside;
 use crate::group::{Group, MemberId, Types};
 use crate::membership;
 use crate::seat::{Running, Seat};
@@ -190,17 +192,49 @@ impl Server {
         .await
     }
 
+    /// Takes in a stream with a snapshot, or a question about one.
     pub(super) async fn install<G: Group>(
         &self,
         seat: &Seat<G>,
-        first: SnapshotChunk,
-        rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
+        (first, source): (SnapshotChunk, MemberId),
+        mut rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
     ) -> Result<Reply, Failure> {
         let header = first.header.as_ref().ok_or_else(|| bad("no header"))?;
         let running = Self::target(seat, header)?;
-        let (vote, snapshot) = snapshot::collect::<G>(first, rest).await?;
+        let Announced {
+            vote,
+            meta,
+            parcel,
+            position,
+        } = Announced::<G>::read(&first, self.local.me.kind)?;
+        let ears = self.ears(source);
+        let sieved = sieved(&running, (meta, None), move |state, (meta, higher)| {
+            let mine = *state.vote_ref();
+            *higher = (!(vote >= mine)).then_some(mine);
+            ears.snapshot::<G>(state, &vote, meta)
+        });
+        let (meta, higher) = sieved.await?;
+        let now = || self.local.clock.now();
+        let partials = &self.partials;
+        if first.asks {
+            return reply(&partials.position(G::NAME, &parcel));
+        }
+        if let Some(vote) = higher {
+            // Somebody else leads: nothing of this one's is kept.
+            return reply(&SnapshotResponse::<Types<G>> { vote });
+        }
+        partials.begin(G::NAME, &parcel, position, now())?;
+        while let Some(chunk) = rest.next().await {
+            partials.take(G::NAME, &parcel, &chunk?, now())?;
+        }
+        let data = partials.finish(G::NAME, &parcel)?;
+        let state = aside(move || G::State::decode(&data)).await.map_err(ended)?;
+        let snapshot = Snapshot {
+            meta,
+            snapshot: state.map_err(|error| bad(error.to_string()))?,
+        };
         let answer = running.raft.install_full_snapshot(vote, snapshot).await;
-        seat.heard_leader(self.local.clock.now());
+        seat.heard_leader(now());
         reply(&answer.map_err(ended)?)
     }
 }

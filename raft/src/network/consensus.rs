@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 
 use super::believed::{Sent, believe};
 use super::client::{Client, Clients};
-use super::{seal, snapshot};
+use super::seal;
+use super::snapshot::{Parcel, deliver};
 use super::transport::{Failure, Lane, Replies};
 use crate::group::{Group, Types, Vote};
 use crate::store::{decode, encode};
@@ -216,14 +217,12 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         }
         let client = self.client.clone();
         let send = async move {
-            let chunks = snapshot::chunks::<G>(client.header.clone(), vote, snapshot).await?;
-            let reply = client
-                .peers
-                .snapshot(client.to()?, chunks.boxed(), option.soft_ttl())
-                .await?;
-            decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+            let header = client.header.clone();
+            let parcel = Parcel::pack::<G>(header, vote, snapshot, client.strip).await?;
+            let answer: SnapshotResponse<Types<G>> =
+                deliver(&client, &parcel, option.soft_ttl()).await?;
+            believe::<G>(&answer.vote, vote.leader_id.term).map(|()| answer)
         };
-        // Cancelling drops the request, and the peer drops what it has got of it.
         tokio::select! {
             biased;
             closed = cancel => Err(closed.into()),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use types::NodeId;
 
 use super::client::Clients;
+use super::snapshot::Partials;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
@@ -176,13 +177,15 @@ pub(crate) async fn may_yield(
 
 /// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection
 /// is there when a vote is needed, and an operator sees who is silent. What they say is for whoever keeps
-/// the lineage. Runs until it is dropped.
+/// the lineage. On the way, what nobody goes on with is thrown away. Runs until it is dropped.
 pub(crate) async fn keep_in_touch(
     local: Arc<Local>,
     peers: Peers,
     answers: watch::Sender<Vec<HelloReply>>,
+    partials: Arc<Partials>,
 ) {
     loop {
+        partials.sweep(local.clock.now());
         let heard = hello(&local, &peers, TOUCH).await;
         answers.send_replace(heard);
         tokio::time::sleep(TOUCH).await;

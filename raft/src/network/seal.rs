@@ -5,7 +5,7 @@
 //! people there is TLS.
 
 use bytes::Bytes;
-use proto::raft::{Header, Reply, Request};
+use proto::raft::{Header, Reply, Request, SnapshotChunk};
 use raft_state::Checksum;
 
 use super::transport::Failure;
@@ -65,4 +65,36 @@ fn compare(found: Option<u64>, made: u64, protocol: u32) -> Result<(), Failure> 
         None if protocol < SINCE => Ok(()),
         Some(_) | None => Err(Failure::Invalid("the message was damaged".to_owned())),
     }
+}
+
+/// The digest of a chunk of a snapshot.
+pub(super) fn of_chunk(position: u64, data: &[u8]) -> u64 {
+    Checksum::of_bytes(position.into(), data).0
+}
+
+/// The digest of the first message of a stream with a snapshot.
+pub(super) fn of_label(first: &SnapshotChunk) -> u64 {
+    let header = first.header.clone().unwrap_or_default();
+    let place = (
+        (
+            &header.cluster_id,
+            header.group,
+            header.target,
+            header.source,
+            header.generation,
+            header.protocol,
+        ),
+        first.total_bytes,
+        first.position,
+        first.content,
+        first.stripped,
+        first.asks,
+    );
+    Checksum::of_bytes(Checksum::of(&place).0.into(), &first.description).0
+}
+
+/// Whether the first message of a stream came as it was sent.
+pub(super) fn check_label(first: &SnapshotChunk) -> Result<(), Failure> {
+    let protocol = first.header.as_ref().map_or(0, |header| header.protocol);
+    compare(first.digest, of_label(first), protocol)
 }

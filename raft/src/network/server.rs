@@ -16,6 +16,7 @@ use super::answer;
 use super::questions::ProposeReply;
 use super::seal;
 use super::sieve::Ears;
+use super::snapshot::Partials;
 use super::transport::{Failure, Replies};
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
 use crate::lineage::{Asked, LineageView};
@@ -35,6 +36,8 @@ pub struct Server {
     pub(crate) lineage: watch::Receiver<LineageView>,
     /// To the keeper of the lineage.
     pub(crate) questions: mpsc::Sender<Asked>,
+    /// What has arrived of snapshots.
+    pub(crate) partials: Arc<Partials>,
 }
 
 impl std::fmt::Debug for Server {
@@ -136,8 +139,8 @@ impl Server {
         let (group, source) = self.group(first.header.as_ref())?;
         self.local.heard(source.node);
         match group {
-            GroupName::Control => self.install(&*self.control, first, rest).await,
-            GroupName::State => self.install(&*self.state, first, rest).await,
+            GroupName::Control => self.install(&*self.control, (first, source), rest).await,
+            GroupName::State => self.install(&*self.state, (first, source), rest).await,
         }
     }
 

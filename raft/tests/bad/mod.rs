@@ -2,6 +2,7 @@
 
 mod absurdity;
 mod damage;
+mod parcels;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

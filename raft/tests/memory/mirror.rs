@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::raft::{Header, Kind, Request};
+use proto::raft::{Header, Kind, Request, SnapshotChunk};
 use raft_state::Checksum;
 use serde::{Deserialize, Serialize};
 
@@ -112,5 +112,38 @@ pub(crate) fn sealed(header: &Header, kind: Kind, payload: Vec<u8>) -> Request {
         kind: kind.into(),
         digest: Some(Checksum::of_bytes(place.into(), &payload).0),
         payload: payload.into(),
+    }
+}
+
+/// The first message of a stream with a snapshot, with its digest.
+pub(crate) fn labelled(mut first: SnapshotChunk) -> SnapshotChunk {
+    let header = first.header.clone().unwrap();
+    let place = (
+        (
+            &header.cluster_id,
+            header.group,
+            header.target,
+            header.source,
+            header.generation,
+            header.protocol,
+        ),
+        first.total_bytes,
+        first.position,
+        first.content,
+        first.stripped,
+        first.asks,
+    );
+    let place = Checksum::of(&place).0;
+    first.digest = Some(Checksum::of_bytes(place.into(), &first.description).0);
+    first
+}
+
+/// A chunk with its digest.
+pub(crate) fn chunk(position: u64, data: &[u8]) -> SnapshotChunk {
+    SnapshotChunk {
+        position,
+        digest: Some(Checksum::of_bytes(position.into(), data).0),
+        data: data.to_vec().into(),
+        ..SnapshotChunk::default()
     }
 }

@@ -6,6 +6,7 @@
 )]
 #![allow(
     dead_code,
+    unused_imports,
     reason = "each file of tests is a crate of its own and uses a part"
 )]
 
@@ -26,7 +27,7 @@ use raft_state::Incarnation;
 use runtime::{Clock, Subsystem};
 use types::{Name, NodeId};
 
-pub(crate) use post::{Carried, Wires};
+pub(crate) use post::{Carried, Cut, Wires};
 pub(crate) use shelf::Shelf;
 
 pub(crate) const A: NodeId = NodeId(1);

@@ -1,6 +1,6 @@
 //! The ways between members: each with its delay, each message written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,15 @@ pub(crate) enum Carried {
     Chunk(SnapshotChunk),
 }
 
+/// How a stream with a snapshot ends early.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// After so many chunks.
+    After(usize),
+    /// In the middle of the chunk after so many.
+    Within(usize),
+}
+
 /// All ways between all members.
 #[derive(Default)]
 pub(crate) struct Wires {
@@ -35,6 +44,10 @@ pub(crate) struct Wires {
     delays: Mutex<BTreeMap<NodeId, Duration>>,
     carried: Mutex<Vec<(NodeId, NodeId, Carried)>>,
     recording: Mutex<bool>,
+    /// What becomes of the next streams with snapshots.
+    cuts: Mutex<VecDeque<Cut>>,
+    /// As long as it is set, nobody can be sent a snapshot, or be asked about one.
+    no_snapshots: Mutex<bool>,
 }
 
 impl Wires {
@@ -69,9 +82,28 @@ impl Wires {
         self.delays.lock().insert(far, one_way);
     }
 
+    /// The next streams with snapshots break, one after the other.
+    pub(crate) fn cut(&self, cuts: impl IntoIterator<Item = Cut>) {
+        self.cuts.lock().extend(cuts);
+    }
+
+    /// How many cuts are still to come.
+    pub(crate) fn cuts_left(&self) -> usize {
+        self.cuts.lock().len()
+    }
+
+    pub(crate) fn forbid_snapshots(&self, forbidden: bool) {
+        *self.no_snapshots.lock() = forbidden;
+    }
+
     /// From now on what is sent is written down.
     pub(crate) fn record(&self) {
         *self.recording.lock() = true;
+    }
+
+    /// Begins a new page.
+    pub(crate) fn forget(&self) {
+        self.carried.lock().clear();
     }
 
     /// What was written down.
@@ -201,13 +233,44 @@ impl Transport for Post {
         patience: Duration,
     ) -> BoxFuture<'_, Result<Reply, Failure>> {
         let (wires, me) = (Arc::clone(&self.wires), self.me);
-        let mut chunks = chunks.map(move |chunk| {
-            wires.note(me, to, || Carried::Chunk(chunk.clone()));
-            chunk
-        });
+        if *wires.no_snapshots.lock() {
+            let unsent = Failure::Unsent("no snapshots now".to_owned());
+            return Box::pin(std::future::ready(Err(unsent)));
+        }
         Box::pin(self.ask(to, patience, move |server| async move {
+            let mut chunks = chunks;
             let first = chunks.next().await.unwrap();
-            server.snapshot(first, chunks.map(Ok).boxed()).await
+            wires.note(me, to, || Carried::Chunk(first.clone()));
+            let cut = if first.asks {
+                None
+            } else {
+                wires.cuts.lock().pop_front()
+            };
+            let broken = || Err(Failure::Broken("the stream broke".to_owned()));
+            let rest = match cut {
+                None => chunks.map(Ok).boxed(),
+                Some(Cut::After(whole)) => {
+                    let end = futures::stream::once(async move { broken() });
+                    chunks.take(whole).map(Ok).chain(end).boxed()
+                }
+                Some(Cut::Within(whole)) => {
+                    let numbered = chunks.take(whole + 1).enumerate();
+                    let torn = numbered.map(move |(number, mut chunk)| {
+                        if number == whole {
+                            chunk.data.truncate(chunk.data.len() / 2);
+                        }
+                        Ok(chunk)
+                    });
+                    let end = futures::stream::once(async move { broken() });
+                    torn.chain(end).boxed()
+                }
+            };
+            let rest = rest.inspect(move |chunk| {
+                if let Ok(chunk) = chunk {
+                    wires.note(me, to, || Carried::Chunk(chunk.clone()));
+                }
+            });
+            server.snapshot(first, rest.boxed()).await
         }))
     }
 
