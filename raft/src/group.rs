@@ -91,6 +91,8 @@ pub(crate) trait Group:
     fn view(state: &Self::State) -> View<'_>;
     /// Leaves of a command what a witness may have: nothing of the operators' or their clients'.
     fn strip(command: &mut Self::Command);
+    /// A command of which nothing is left.
+    fn stripped() -> Self::Command;
     /// Whether a command is what [`Group::strip`] leaves.
     fn is_stripped(command: &Self::Command) -> bool;
     /// The life of a member that alone may propose `command`, if it says so.
@@ -129,6 +131,10 @@ impl Group for ControlGroup {
 
     fn strip(command: &mut ControlCommand) {
         command.strip();
+    }
+
+    fn stripped() -> ControlCommand {
+        ControlCommand::Stripped
     }
 
     fn is_stripped(command: &ControlCommand) -> bool {
@@ -230,6 +236,10 @@ impl Group for MemoryGroup {
 
     fn strip(command: &mut StateCommand) {
         *command = StateCommand::Stripped;
+    }
+
+    fn stripped() -> StateCommand {
+        StateCommand::Stripped
     }
 
     fn is_stripped(command: &StateCommand) -> bool {

@@ -238,7 +238,8 @@ fn what_a_test_makes_up_is_what_members_send() {
     let stage = Stage::new();
     for (_, letter) in stage.letters() {
         let header = letter.header.clone().unwrap();
-        let made = mirror::sealed(&header, letter.kind(), letter.payload.to_vec());
+        let payload = letter.payload.to_vec();
+        let made = mirror::sealed_in(&header, letter.kind(), letter.form, payload);
         assert_eq!(made, letter);
     }
     let honest = Absurdity::None;

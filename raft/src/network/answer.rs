@@ -12,7 +12,7 @@ use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
 use serde::Serialize;
 
-use super::seal;
+use super::{run, seal};
 use super::server::{Server, bad, propose_here, wrong};
 use super::sieve::Absurd;
 use super::snapshot::Announced;
@@ -30,6 +30,15 @@ pub(super) fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
 
 pub(super) fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
     decode(payload).map_err(|error| bad(error.to_string()))
+}
+
+/// The entries that a message carries, in whatever form.
+fn entries<G: Group>(message: &Message) -> Result<AppendEntriesRequest<Types<G>>, Failure> {
+    match message.form {
+        run::WHOLE => question(&message.payload),
+        run::RUN => run::unpack::<G>(&message.payload).map_err(|error| bad(error.to_string())),
+        _ => Err(bad("no such form")),
+    }
 }
 
 /// `question`, if the consensus may hear it as it stands now.
@@ -65,8 +74,7 @@ impl Server {
         let (raft, ears) = (&running.raft, self.ears(source));
         match message.kind() {
             Kind::Append => {
-                let question = question(payload)?;
-                let sieved = sieved(&running, question, move |state, question| {
+                let sieved = sieved(&running, entries::<G>(message)?, move |state, question| {
                     ears.entries::<G>(state, question)
                 });
                 let answer = raft.append_entries(sieved.await?).await.map_err(ended)?;
@@ -186,7 +194,7 @@ impl Server {
         let ears = self.ears(source);
         sieved(
             &running,
-            question(&message.payload)?,
+            entries::<G>(message)?,
             move |state, question| ears.entries::<G>(state, question),
         )
         .await

@@ -5,21 +5,25 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, StreamAppendError, StreamAppendResult,
 };
 
+use types::Instant;
+
 use super::sieve::within_reach;
 use super::transport::Failure;
 use crate::group::{Group, LogId, Types, Vote};
 
 /// What one request with entries says, as far as its answer has to fit.
 pub(super) struct Sent<G: Group> {
+    pub(super) at: Instant,
     term: u64,
     previous: Option<LogId<G>>,
     last: Option<LogId<G>>,
 }
 
 impl<G: Group> Sent<G> {
-    pub(super) fn of(request: &AppendEntriesRequest<Types<G>>) -> Self {
+    pub(super) fn of(request: &AppendEntriesRequest<Types<G>>, at: Instant) -> Self {
         let last = request.entries.last().map(RaftEntry::log_id);
         Self {
+            at,
             term: request.vote.leader_id.term,
             previous: request.prev_log_id,
             last: last.or(request.prev_log_id),
@@ -91,6 +95,7 @@ mod tests {
     #[test]
     fn an_answer_has_to_fit_what_was_sent() {
         let sent = |previous| Sent::<MemoryGroup> {
+            at: Instant::START,
             term: 3,
             previous,
             last: Some(at(8)),

@@ -14,7 +14,7 @@ use super::transport::Failure;
 const SINCE: u32 = 2;
 
 /// The digest of a question.
-pub(super) fn of_question(header: &Header, kind: i32, payload: &[u8]) -> u64 {
+pub(super) fn of_question(header: &Header, (kind, form): (i32, u32), payload: &[u8]) -> u64 {
     let place = (
         &header.cluster_id,
         header.group,
@@ -23,6 +23,7 @@ pub(super) fn of_question(header: &Header, kind: i32, payload: &[u8]) -> u64 {
         header.generation,
         header.protocol,
         kind,
+        form,
     );
     Checksum::of_bytes(Checksum::of(&place).0.into(), payload).0
 }
@@ -37,7 +38,7 @@ pub(super) fn check_question(question: &Request) -> Result<(), Failure> {
     let Some(header) = &question.header else {
         return Err(Failure::Invalid("no header".to_owned()));
     };
-    let digest = of_question(header, question.kind, &question.payload);
+    let digest = of_question(header, (question.kind, question.form), &question.payload);
     compare(question.digest, digest, header.protocol)
 }
 

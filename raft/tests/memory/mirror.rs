@@ -97,6 +97,11 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
 
 /// A question with its digest, as a true member seals it.
 pub(crate) fn sealed(header: &Header, kind: Kind, payload: Vec<u8>) -> Request {
+    sealed_in(header, kind, 0, payload)
+}
+
+/// The same, for entries in another form.
+pub(crate) fn sealed_in(header: &Header, kind: Kind, form: u32, payload: Vec<u8>) -> Request {
     let place = (
         &header.cluster_id,
         header.group,
@@ -105,11 +110,13 @@ pub(crate) fn sealed(header: &Header, kind: Kind, payload: Vec<u8>) -> Request {
         header.generation,
         header.protocol,
         i32::from(kind),
+        form,
     );
     let place = Checksum::of(&place).0;
     Request {
         header: Some(header.clone()),
         kind: kind.into(),
+        form,
         digest: Some(Checksum::of_bytes(place.into(), &payload).0),
         payload: payload.into(),
     }
