@@ -206,7 +206,10 @@ fn chunks_that_do_not_belong_there_are_refused() {
     let (first, data) = stage.old_snapshot(FOLLOWER, 2);
     let half = data.len() / 2;
     let at = u64::try_from(half).unwrap();
-    let (front, back) = (mirror::chunk(0, &data[..half]), mirror::chunk(at, &data[half..]));
+    let (front, back) = (
+        mirror::chunk(0, &data[..half]),
+        mirror::chunk(at, &data[half..]),
+    );
     let mut damaged = back.clone();
     damaged.digest = damaged.digest.map(|digest| digest ^ 1);
     let mut bare = back.clone();
@@ -223,11 +226,16 @@ fn chunks_that_do_not_belong_there_are_refused() {
         // The last one would need a gigabyte to hold.
         vec![front.clone(), mirror::chunk(1 << 30, b"far")],
     ] {
-        assert!(stage.send_snapshot(FOLLOWER, &first, &chunks).is_err(), "{chunks:?}");
+        assert!(
+            stage.send_snapshot(FOLLOWER, &first, &chunks).is_err(),
+            "{chunks:?}"
+        );
         assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER], "{chunks:?}");
     }
     // A whole one of long ago is taken note of, and changes nothing either.
-    stage.send_snapshot(FOLLOWER, &first, &[front, back]).unwrap();
+    stage
+        .send_snapshot(FOLLOWER, &first, &[front, back])
+        .unwrap();
     assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER]);
     stage.goes_on();
 }

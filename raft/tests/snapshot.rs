@@ -38,7 +38,9 @@ async fn loaded() -> Trio {
 
 async fn open(trio: &Trio, ids: std::ops::Range<u128>) {
     let state = &trio.cluster(B).state;
-    state.publish(ids.map(|id| put(id, 1)).collect(), vec![]).unwrap();
+    state
+        .publish(ids.map(|id| put(id, 1)).collect(), vec![])
+        .unwrap();
     eventually("the sessions are agreed on", || state.pending() == 0).await;
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
@@ -47,7 +49,8 @@ async fn returned(trio: &Trio) {
     eventually("the node that was away holds everything", || {
         let [a, b] = [A, B].map(|id| trio.cluster(id).state.status());
         a.checksum == b.checksum
-            && b.member(A).is_some_and(|member| member.role == MemberRole::Voter)
+            && b.member(A)
+                .is_some_and(|member| member.role == MemberRole::Voter)
     })
     .await;
 }
@@ -113,7 +116,8 @@ fn a_stream_that_breaks_again_and_again_gets_there_as_long_as_it_gets_on() {
     runtime.block_on(async {
         let mut trio = loaded().await;
         // More than a stream may break in vain, but each gets one chunk further.
-        trio.wires.cut([Cut::After(0), Cut::After(1), Cut::Within(1), Cut::After(1)]);
+        trio.wires
+            .cut([Cut::After(0), Cut::After(1), Cut::Within(1), Cut::After(1)]);
         trio.wires.cut([Cut::Within(0), Cut::After(1)]);
         trio.start(A).await;
         returned(&trio).await;
@@ -127,7 +131,11 @@ fn a_stream_that_breaks_again_and_again_gets_there_as_long_as_it_gets_on() {
             .collect();
         assert_eq!(begins, [0, 0, 1, 2, 3, 3, 4]);
         // All of it was one snapshot.
-        assert!(streams.iter().all(|(first, _)| first.content == streams[0].0.content));
+        assert!(
+            streams
+                .iter()
+                .all(|(first, _)| first.content == streams[0].0.content)
+        );
     });
 }
 
@@ -167,14 +175,22 @@ fn a_witness_gets_a_snapshot_without_content() {
         trio.wires.forget();
         trio.start(W).await;
         trio.all_vote().await;
-        let to_witness = trio.wires.recorded().into_iter().filter_map(|carried| match carried {
-            (_, W, Carried::Chunk(chunk)) => Some(chunk),
-            _ => None,
-        });
+        let to_witness = trio
+            .wires
+            .recorded()
+            .into_iter()
+            .filter_map(|carried| match carried {
+                (_, W, Carried::Chunk(chunk)) => Some(chunk),
+                _ => None,
+            });
         let chunks: Vec<_> = to_witness.collect();
         assert!(chunks.iter().any(|chunk| chunk.header.is_some()));
         assert!(chunks.iter().all(|chunk| chunk.data.len() < 4_096));
-        assert!(chunks.iter().all(|chunk| chunk.header.is_none() || chunk.stripped));
+        assert!(
+            chunks
+                .iter()
+                .all(|chunk| chunk.header.is_none() || chunk.stripped)
+        );
         assert_eq!(trio.cluster(W).state.state().session_count(), 0);
     });
 }

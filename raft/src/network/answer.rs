@@ -12,11 +12,11 @@ use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
 use serde::Serialize;
 
-use super::{run, seal};
 use super::server::{Server, bad, propose_here, wrong};
 use super::sieve::Absurd;
 use super::snapshot::Announced;
 use super::transport::{Failure, Replies};
+use super::{run, seal};
 use crate::engine::aside;
 use crate::group::{Group, MemberId, Types};
 use crate::membership;
@@ -192,11 +192,9 @@ impl Server {
         let running = Self::target(seat, header)?;
         self.local.heard(source.node);
         let ears = self.ears(source);
-        sieved(
-            &running,
-            entries::<G>(message)?,
-            move |state, question| ears.entries::<G>(state, question),
-        )
+        sieved(&running, entries::<G>(message)?, move |state, question| {
+            ears.entries::<G>(state, question)
+        })
         .await
     }
 
@@ -236,7 +234,9 @@ impl Server {
             partials.take(G::NAME, &parcel, &chunk?, now())?;
         }
         let data = partials.finish(G::NAME, &parcel)?;
-        let state = aside(move || G::State::decode(&data)).await.map_err(ended)?;
+        let state = aside(move || G::State::decode(&data))
+            .await
+            .map_err(ended)?;
         let snapshot = Snapshot {
             meta,
             snapshot: state.map_err(|error| bad(error.to_string()))?,

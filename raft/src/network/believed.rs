@@ -82,7 +82,13 @@ mod tests {
     use crate::group::MemoryGroup;
 
     fn at(index: u64) -> LogId<MemoryGroup> {
-        LogId::<MemoryGroup>::new(LeaderId { term: 3, node_id: 7 }, index)
+        LogId::<MemoryGroup>::new(
+            LeaderId {
+                term: 3,
+                node_id: 7,
+            },
+            index,
+        )
     }
 
     fn vote(term: u64) -> Vote<LeaderId<u64, u64>> {
@@ -120,6 +126,10 @@ mod tests {
         let conflict = AppendEntriesResponse::Conflict;
         assert!(asked.answered(conflict.clone()).is_ok());
         assert!(sent(None).answered(conflict).is_err());
-        assert!(asked.answered(AppendEntriesResponse::PartialSuccess(Some(at(99)))).is_err());
+        assert!(
+            asked
+                .answered(AppendEntriesResponse::PartialSuccess(Some(at(99))))
+                .is_err()
+        );
     }
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::NodeId;
 
-use super::{run, seal};
 use super::transport::{Failure, Lane, Peers};
+use super::{run, seal};
 use crate::group::{Group, GroupName, MemberId};
 use crate::local::Local;
 use crate::plan::{GroupTiming, MemberKind};

@@ -23,9 +23,9 @@ use serde::de::DeserializeOwned;
 use super::believed::{Sent, believe};
 use super::client::{Client, Clients};
 use super::line::{Line, open};
-use super::{run, seal};
 use super::snapshot::{Parcel, deliver};
 use super::transport::{Failure, Lane};
+use super::{run, seal};
 use crate::config::in_message;
 use crate::group::{Group, Types, Vote};
 use crate::store::{decode, encode};
@@ -185,7 +185,11 @@ impl Client {
             strip::<G>(&mut rpc);
         }
         let sent = Sent::<G>::of(&rpc, self.local.clock.now());
-        let run = if self.strip { run::pack::<G>(&rpc) } else { None };
+        let run = if self.strip {
+            run::pack::<G>(&rpc)
+        } else {
+            None
+        };
         let request = match run {
             Some(run) => self.request_in(Kind::Append, run::RUN, run),
             // What cannot be encoded is sent as nothing, and refused by the peer.

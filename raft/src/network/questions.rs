@@ -212,9 +212,7 @@ pub(crate) async fn keep_in_touch(
         let heard = hello_to(due.iter().copied(), &local, &peers, TOUCH).await;
         let before = std::mem::take(&mut known);
         for node in local.others() {
-            let answer = heard
-                .iter()
-                .find(|answer| answer.node == u32::from(node.0));
+            let answer = heard.iter().find(|answer| answer.node == u32::from(node.0));
             match (before.get(&node), answer) {
                 (earlier, Some(answer)) => {
                     let next = Known::new(&local, node, answer, earlier);

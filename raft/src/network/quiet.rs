@@ -233,7 +233,11 @@ mod tests {
         for tick in 1..=4 {
             tokio::time::sleep(ms(50)).await;
             scene.node.acknowledged(scene.now());
-            assert_eq!(scene.witness.is_spared(), tick < 4, "after {tick} heartbeats");
+            assert_eq!(
+                scene.witness.is_spared(),
+                tick < 4,
+                "after {tick} heartbeats"
+            );
         }
     }
 

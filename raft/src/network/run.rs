@@ -17,13 +17,7 @@ pub(super) const RUN: u32 = 1;
 const MOST: u32 = 1_024;
 
 /// Vote, what comes before, the last entry, how many entries, what is agreed on.
-type Run<G> = (
-    Vote<G>,
-    Option<LogId<G>>,
-    LogId<G>,
-    u32,
-    Option<LogId<G>>,
-);
+type Run<G> = (Vote<G>, Option<LogId<G>>, LogId<G>, u32, Option<LogId<G>>);
 
 /// `request` as a run, if its entries are one.
 pub(super) fn pack<G: Group>(request: &AppendEntriesRequest<Types<G>>) -> Option<Vec<u8>> {
@@ -105,7 +99,12 @@ mod tests {
         let bytes = pack::<G>(&request).unwrap();
         let whole = encode(&request).unwrap();
         assert_eq!(encode(&unpack::<G>(&bytes).unwrap()).unwrap(), whole);
-        assert!(bytes.len() < 60, "{} instead of {}", bytes.len(), whole.len());
+        assert!(
+            bytes.len() < 60,
+            "{} instead of {}",
+            bytes.len(),
+            whole.len()
+        );
     }
 
     #[test]

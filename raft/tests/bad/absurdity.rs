@@ -187,7 +187,11 @@ const fn speech_of(place: Place) -> Speech {
 impl Stage {
     fn honest(&self, victim: NodeId, group: u32, sender: u64) -> Honest {
         let look = &self.before[&victim];
-        let look = if group == 1 { &look.control } else { &look.state };
+        let look = if group == 1 {
+            &look.control
+        } else {
+            &look.state
+        };
         let mut vote = look.vote;
         vote.leader.node = sender;
         let mut standing = vote;
@@ -281,7 +285,11 @@ impl Honest {
             Absurdity::NotElected(speech) => {
                 let vote = self.vote(speech);
                 vote.committed = !vote.committed;
-                let said = if vote.committed { "won already" } else { "has not won" };
+                let said = if vote.committed {
+                    "won already"
+                } else {
+                    "has not won"
+                };
                 (speech, said)
             }
             Absurdity::IndexLeaps(place, index) => {

@@ -38,7 +38,11 @@ pub(super) async fn dial(
     let endpoint = endpoint(address)?
         .connect_timeout(2 * connect)
         .keep_alive_timeout(KEEP_ALIVE + 2 * local.timing.rtt)
-        .http2_keep_alive_interval(if quiet { KEEP_ALIVE_QUIETLY } else { KEEP_ALIVE });
+        .http2_keep_alive_interval(if quiet {
+            KEEP_ALIVE_QUIETLY
+        } else {
+            KEEP_ALIVE
+        });
     let connecting = async {
         match tls {
             None => endpoint.connect().await,

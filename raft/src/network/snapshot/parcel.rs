@@ -109,7 +109,9 @@ impl Parcel {
 
     /// What the member says to have of it already.
     async fn arrived(&self, client: &Client) -> Result<u64, Failure> {
-        let asked = client.peers.snapshot(client.to()?, self.question(), QUESTION);
+        let asked = client
+            .peers
+            .snapshot(client.to()?, self.question(), QUESTION);
         let position: u64 = match asked.await {
             Ok(reply) => read(&reply)?,
             // An older member, which takes the question for a snapshot that is not complete.

@@ -258,11 +258,15 @@ mod tests {
         for cut in 0..=DATA.len() {
             let (partials, parcel) = (Partials::default(), parcel(DATA));
             partials.begin(GROUP, &parcel, 0, at(0)).unwrap();
-            partials.take(GROUP, &parcel, &chunk(0, &DATA[..cut]), at(0)).unwrap();
+            partials
+                .take(GROUP, &parcel, &chunk(0, &DATA[..cut]), at(0))
+                .unwrap();
             let position = partials.position(GROUP, &parcel);
             assert_eq!(position, u64::try_from(cut).unwrap());
             partials.begin(GROUP, &parcel, position, at(1)).unwrap();
-            partials.take(GROUP, &parcel, &chunk(cut, &DATA[cut..]), at(1)).unwrap();
+            partials
+                .take(GROUP, &parcel, &chunk(cut, &DATA[cut..]), at(1))
+                .unwrap();
             assert_eq!(partials.finish(GROUP, &parcel).unwrap(), DATA);
             assert_eq!(partials.position(GROUP, &parcel), 0);
         }
@@ -272,11 +276,19 @@ mod tests {
     fn of_two_streams_of_one_snapshot_each_byte_counts_once() {
         let (partials, parcel) = (Partials::default(), parcel(DATA));
         partials.begin(GROUP, &parcel, 0, at(0)).unwrap();
-        partials.take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(0)).unwrap();
+        partials
+            .take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(0))
+            .unwrap();
         partials.begin(GROUP, &parcel, 5, at(1)).unwrap();
-        partials.take(GROUP, &parcel, &chunk(5, &DATA[5..]), at(1)).unwrap();
+        partials
+            .take(GROUP, &parcel, &chunk(5, &DATA[5..]), at(1))
+            .unwrap();
         // The first stream wakes up.
-        assert!(partials.take(GROUP, &parcel, &chunk(5, &DATA[5..9]), at(1)).is_err());
+        assert!(
+            partials
+                .take(GROUP, &parcel, &chunk(5, &DATA[5..9]), at(1))
+                .is_err()
+        );
         assert_eq!(partials.finish(GROUP, &parcel).unwrap(), DATA);
     }
 
@@ -284,15 +296,23 @@ mod tests {
     fn another_snapshot_takes_the_place_of_what_there_was() {
         let (partials, old, new) = (Partials::default(), parcel(DATA), parcel(b"other"));
         partials.begin(GROUP, &old, 0, at(0)).unwrap();
-        partials.take(GROUP, &old, &chunk(0, &DATA[..5]), at(0)).unwrap();
+        partials
+            .take(GROUP, &old, &chunk(0, &DATA[..5]), at(0))
+            .unwrap();
         assert_eq!(partials.position(GROUP, &new), 0);
         assert!(partials.begin(GROUP, &new, 5, at(0)).is_err());
         partials.begin(GROUP, &new, 0, at(0)).unwrap();
         assert_eq!(partials.position(GROUP, &old), 0);
-        assert!(partials.take(GROUP, &old, &chunk(5, &DATA[5..]), at(0)).is_err());
+        assert!(
+            partials
+                .take(GROUP, &old, &chunk(5, &DATA[5..]), at(0))
+                .is_err()
+        );
         // The other group's place is another one.
         partials.begin(GroupName::Control, &old, 0, at(0)).unwrap();
-        partials.take(GROUP, &new, &chunk(0, b"other"), at(0)).unwrap();
+        partials
+            .take(GROUP, &new, &chunk(0, b"other"), at(0))
+            .unwrap();
         assert_eq!(partials.finish(GROUP, &new).unwrap(), b"other");
     }
 
@@ -300,31 +320,55 @@ mod tests {
     fn what_is_wrong_is_refused_and_what_came_before_is_kept() {
         let (partials, parcel) = (Partials::default(), parcel(DATA));
         partials.begin(GROUP, &parcel, 0, at(0)).unwrap();
-        partials.take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(0)).unwrap();
+        partials
+            .take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(0))
+            .unwrap();
         let mut flipped = chunk(5, &DATA[5..]);
         flipped.data = b"another text of equal length ..."[..DATA.len() - 5].into();
         let mut moved = chunk(5, &DATA[5..]);
         moved.position = 4;
         let mut bare = chunk(5, &DATA[5..]);
         bare.digest = None;
-        for wrong in [flipped, moved, bare, chunk(4, &DATA[4..]), chunk(6, &DATA[6..])] {
-            assert!(partials.take(GROUP, &parcel, &wrong, at(0)).is_err(), "{wrong:?}");
+        for wrong in [
+            flipped,
+            moved,
+            bare,
+            chunk(4, &DATA[4..]),
+            chunk(6, &DATA[6..]),
+        ] {
+            assert!(
+                partials.take(GROUP, &parcel, &wrong, at(0)).is_err(),
+                "{wrong:?}"
+            );
             assert_eq!(partials.position(GROUP, &parcel), 5);
         }
-        assert!(partials.take(GROUP, &parcel, &chunk(5, DATA), at(0)).is_err(), "too much");
+        assert!(
+            partials
+                .take(GROUP, &parcel, &chunk(5, DATA), at(0))
+                .is_err(),
+            "too much"
+        );
         assert!(partials.finish(GROUP, &parcel).is_err(), "too little");
         // Whole chunks that do not add up to what was announced.
         let twisted = b"wrong from here to the very end";
-        partials.take(GROUP, &parcel, &chunk(5, &twisted[..DATA.len() - 5]), at(0)).unwrap();
+        partials
+            .take(GROUP, &parcel, &chunk(5, &twisted[..DATA.len() - 5]), at(0))
+            .unwrap();
         assert!(partials.finish(GROUP, &parcel).is_err());
-        assert_eq!(partials.position(GROUP, &parcel), 0, "nothing of it is kept");
+        assert_eq!(
+            partials.position(GROUP, &parcel),
+            0,
+            "nothing of it is kept"
+        );
     }
 
     #[test]
     fn what_nobody_goes_on_with_is_dropped() {
         let (partials, parcel) = (Partials::default(), parcel(DATA));
         partials.begin(GROUP, &parcel, 0, at(0)).unwrap();
-        partials.take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(30)).unwrap();
+        partials
+            .take(GROUP, &parcel, &chunk(0, &DATA[..5]), at(30))
+            .unwrap();
         partials.sweep(at(90));
         assert_eq!(partials.position(GROUP, &parcel), 5);
         partials.sweep(at(91));
