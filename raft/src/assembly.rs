@@ -101,12 +101,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         partials: Arc::default(),
     };
     let (tell, answers) = watch::channel(Vec::new());
-    let in_touch = keep_in_touch(
-        Arc::clone(local),
-        Arc::clone(peers),
-        tell,
-        Arc::clone(&server.partials),
-    );
+    let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
     let known = parts.recovered.agreed();
     local.roster.follow(known.members());

@@ -6,7 +6,8 @@ mod support;
 use std::time::Duration;
 
 use raft::{GroupStatus, Health, Timing};
-use types::NodeId;
+use runtime::Clock;
+use types::{Instant, NodeId};
 
 use memory::{A, B, Trio, W, eventually, virtual_time};
 use support::{put, set_config};
@@ -31,9 +32,9 @@ fn groups(trio: &Trio, id: NodeId) -> [GroupStatus; 2] {
 /// nodes say is agreed on. Returns the longest that a configuration took.
 async fn stays_well(trio: &Trio, leader: NodeId, members: &[NodeId]) -> Duration {
     let terms = groups(trio, leader).map(|status| status.term);
-    let begun = tokio::time::Instant::now();
+    let clock = Clock::start();
     let (mut slowest, mut number) = (Duration::ZERO, 0);
-    while begun.elapsed() < LONG {
+    while clock.now() < Instant::START + LONG {
         for id in members {
             for (status, term) in groups(trio, *id).into_iter().zip(terms) {
                 assert_eq!(status.health, Health::Ok, "{} on {id}", status.group);
@@ -47,11 +48,11 @@ async fn stays_well(trio: &Trio, leader: NodeId, members: &[NodeId]) -> Duration
             continue;
         }
         let cluster = trio.cluster(leader);
-        let asked = tokio::time::Instant::now();
+        let asked = clock.now();
         let base = cluster.control.state().revision().0;
         let committed = cluster.control.propose(set_config(base, "text")).await;
         assert!(committed.is_ok(), "{committed:?}");
-        slowest = slowest.max(asked.elapsed());
+        slowest = slowest.max(clock.now() - asked);
         let session = put(u128::from(base), 1);
         assert!(cluster.state.publish(vec![session], vec![]).is_ok());
         let state = &cluster.state;
@@ -89,14 +90,14 @@ fn the_other_node_and_the_far_witness_go_on_when_the_leader_dies() {
     virtual_time().block_on(async {
         let mut trio = far().await;
         trio.kill(A).await;
-        let begun = tokio::time::Instant::now();
+        let clock = Clock::start();
         eventually("the other node leads", || {
             groups(&trio, B)
                 .iter()
                 .all(|status| status.leader == Some(B) && status.health == Health::Ok)
         })
         .await;
-        let took = begun.elapsed();
+        let took = clock.now() - Instant::START;
         // The control group is the slower one: a lease and a candidacy of a second each.
         assert!(took < Duration::from_secs(3), "{took:?}");
         // The generation is the same: the witness has given its vote in time.

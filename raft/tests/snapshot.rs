@@ -1,10 +1,6 @@
 //! A member that was away gets a snapshot, on streams that break: nothing that arrived is sent again.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod memory;
 mod support;

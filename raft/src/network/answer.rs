@@ -1,5 +1,6 @@
 //! What one group's instance answers, once it is settled that it is meant.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -216,7 +217,8 @@ impl Server {
         let ears = self.ears(source);
         let sieved = sieved(&running, (meta, None), move |state, (meta, higher)| {
             let mine = *state.vote_ref();
-            *higher = (!(vote >= mine)).then_some(mine);
+            let lower = vote.partial_cmp(&mine).is_none_or(Ordering::is_lt);
+            *higher = lower.then_some(mine);
             ears.snapshot::<G>(state, &vote, meta)
         });
         let (meta, higher) = sieved.await?;

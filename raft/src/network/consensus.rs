@@ -140,7 +140,7 @@ impl<G: Group> GroupClient<G> {
         let client = &self.client;
         let (sent, request) = client.entries::<G>(rpc);
         let asked = Line::ask(line, client, request, patience).await;
-        let answered = asked.and_then(|(line, reply)| Ok((line, client.answer(sent, &reply)?)));
+        let answered = asked.and_then(|(line, reply)| Ok((line, client.answer(&sent, &reply)?)));
         let (line, result) = answered.map_err(|failure| unreachable::<G>(&failure))?;
         *self.line.get_mut() = Some(line);
         Ok(futures::stream::iter([Ok(result)]).boxed())
@@ -168,7 +168,7 @@ impl<G: Group> GroupClient<G> {
             let read = |reply: proto::raft::Reply| {
                 let sent = unanswered.lock().pop_front();
                 let unasked = || Failure::Broken("an answer that nobody asked for".to_owned());
-                receiver.answer(sent.ok_or_else(unasked)?, &reply)
+                receiver.answer(&sent.ok_or_else(unasked)?, &reply)
             };
             reply
                 .and_then(read)
@@ -201,7 +201,7 @@ impl Client {
     /// The answer to what was `sent`, if it can be believed.
     fn answer<G: Group>(
         &self,
-        sent: Sent<G>,
+        sent: &Sent<G>,
         reply: &proto::raft::Reply,
     ) -> Result<StreamAppendResult<Types<G>>, Failure> {
         let answer = decode(seal::open(reply)?);

@@ -1,7 +1,6 @@
 //! What members ask each other beside the consensus: to propose, to take part, how they are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
@@ -12,7 +11,7 @@ use tokio::sync::watch;
 use types::{Instant, NodeId};
 
 use super::client::Clients;
-use super::snapshot::Partials;
+use super::server::Server;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
@@ -198,24 +197,24 @@ pub(crate) async fn may_yield(
 /// is there when a vote is needed, and an operator sees who is silent. What they say is for whoever keeps
 /// the lineage. On the way, what nobody goes on with is thrown away. Runs until it is dropped.
 pub(crate) async fn keep_in_touch(
-    local: Arc<Local>,
+    server: Server,
     peers: Peers,
     answers: watch::Sender<Vec<HelloReply>>,
-    partials: Arc<Partials>,
 ) {
+    let local = &server.local;
     let mut known = BTreeMap::<NodeId, Known>::new();
     loop {
         let now = local.clock.now();
-        partials.sweep(now);
+        server.partials.sweep(now);
         let due = |node: &NodeId| known.get(node).is_none_or(|known| known.is_due(now));
         let due: BTreeSet<_> = local.others().filter(due).collect();
-        let heard = hello_to(due.iter().copied(), &local, &peers, TOUCH).await;
+        let heard = hello_to(due.iter().copied(), local, &peers, TOUCH).await;
         let before = std::mem::take(&mut known);
         for node in local.others() {
             let answer = heard.iter().find(|answer| answer.node == u32::from(node.0));
             match (before.get(&node), answer) {
                 (earlier, Some(answer)) => {
-                    let next = Known::new(&local, node, answer, earlier);
+                    let next = Known::new(local, node, answer, earlier);
                     known.insert(node, next);
                 }
                 (Some(earlier), None) if !due.contains(&node) => {

@@ -75,7 +75,7 @@ mod tests {
     fn request<G: Group>(indexes: std::ops::Range<u64>) -> AppendEntriesRequest<Types<G>> {
         let leader_id = LeaderId {
             term: 7,
-            node_id: 1 << 32 | 99,
+            node_id: 1 << 32 | 9,
         };
         let at = |index| LogId::<G>::new(leader_id, index);
         AppendEntriesRequest {

@@ -5,6 +5,8 @@
 //! What is left to a true member is what Raft leaves to it: a higher vote, as long as the term does not
 //! leap, and as its leader entries above what is agreed on.
 
+use std::collections::BTreeSet;
+
 use openraft::entry::RaftEntry;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use openraft::{EntryPayload, Membership, RaftState};
@@ -264,7 +266,7 @@ fn whole(membership: &Membership<u64, ()>) -> Result<(), Absurd> {
     let known = |voter: &u64| membership.get_node(voter).is_some();
     // Two while one set of voters takes the place of another.
     if !(1..=2).contains(&configs.len())
-        || configs.iter().any(|voters| voters.is_empty())
+        || configs.iter().any(BTreeSet::is_empty)
         || !configs.iter().flatten().all(known)
     {
         return Err(Absurd::NoQuorum);

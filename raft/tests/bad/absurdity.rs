@@ -1,5 +1,12 @@
 //! Whole messages, sealed as true members seal them, that no honest member sends.
 
+#![expect(
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::zero_sized_map_values,
+    reason = "a table, with exceptions for single lines of it; maps as the consensus library has them"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

@@ -152,7 +152,7 @@ impl Stage {
 
     /// What a member says to somebody who might stand for election.
     fn ballot(&self, id: NodeId, group: u32) -> Ballot {
-        let header = self.header(id, if group == 1 { 0 } else { 1 });
+        let header = self.header(id, usize::from(group != 1));
         let question = Candidacy {
             vote: Vote {
                 leader: LeaderId {

@@ -1,5 +1,11 @@
 //! Snapshots that no honest leader sends, and an old one that it might have sent.
 
+#![expect(
+    clippy::too_many_lines,
+    clippy::zero_sized_map_values,
+    reason = "a table; maps as the consensus library has them"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;

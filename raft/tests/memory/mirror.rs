@@ -1,6 +1,11 @@
 //! The members' messages as they are on the wire, written down a second time: what the product encodes
 //! and what a test makes up must be the same bytes, or nobody would notice that the format changed.
 
+#![allow(
+    clippy::zero_sized_map_values,
+    reason = "as the consensus library has it"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::raft::{Header, Kind, Request, SnapshotChunk};

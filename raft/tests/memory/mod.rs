@@ -35,7 +35,7 @@ pub(crate) const B: NodeId = NodeId(2);
 pub(crate) const W: NodeId = NodeId(3);
 
 /// In virtual time.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Waits for a condition, in virtual time.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

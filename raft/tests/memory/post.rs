@@ -11,8 +11,8 @@ use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use proto::raft::{HelloReply, HelloRequest, Reply, Request, SnapshotChunk};
 use raft::seam::{Failure, Lane, Replies, Server, Streaming, Transport};
+use runtime::Clock;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use types::NodeId;
 
 /// Messages under way on one stream.
@@ -196,16 +196,17 @@ fn later<T: Send + 'static>(
         return stream;
     }
     let (sender, receiver) = mpsc::channel(UNDER_WAY);
+    let clock = Clock::start();
     send(async move {
         while let Some(item) = stream.next().await {
-            if sender.send((Instant::now() + delay, item)).await.is_err() {
+            if sender.send((clock.now() + delay, item)).await.is_err() {
                 break;
             }
         }
     });
-    futures::stream::unfold(receiver, |mut receiver| async move {
+    futures::stream::unfold(receiver, move |mut receiver| async move {
         let (at, item) = receiver.recv().await?;
-        tokio::time::sleep_until(at).await;
+        clock.wait_until(Some(at)).await;
         Some((item, receiver))
     })
     .boxed()

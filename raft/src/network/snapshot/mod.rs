@@ -29,4 +29,4 @@ const MAX_CONTROL_BYTES: u64 = 512 << 20;
 /// Of either group, for a member that gets no content: who takes part, with certificates.
 const MAX_WITNESS_BYTES: u64 = 1 << 20;
 /// What nobody goes on with is dropped after that.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);

@@ -163,7 +163,7 @@ impl Partials {
         let mut slot = self.slot(group).lock();
         // Chunks of older members say neither where they belong nor what they add up to.
         let position = match (chunk.digest, parcel.content) {
-            (None, None) => Partial::arrived(&slot),
+            (None, None) => slot.as_ref().map_or(0, Partial::position),
             (Some(digest), _) if digest == seal::of_chunk(chunk.position, &chunk.data) => {
                 chunk.position
             }
@@ -202,10 +202,6 @@ impl Partials {
 impl Partial {
     fn position(&self) -> u64 {
         u64::try_from(self.data.len()).unwrap_or(u64::MAX)
-    }
-
-    fn arrived(slot: &Option<Self>) -> u64 {
-        slot.as_ref().map_or(0, Self::position)
     }
 
     /// What there is, if it is of `parcel` and ends at `position`. Another stream may have taken its
