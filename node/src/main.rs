@@ -95,7 +95,12 @@ fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
     {
         anyhow::bail!("another TLS provider was installed before ours");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // A witness has hardly anything to do beside agreement, which has a thread of its own.
+    let mut builder = match kind {
+        Kind::Node => tokio::runtime::Builder::new_multi_thread(),
+        Kind::Witness => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder
         .worker_threads(2)
         .thread_name("tandem")
         .enable_all()

@@ -100,9 +100,10 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         state: Arc::clone(&state.seat),
         lineage: lineage.clone(),
         questions,
+        partials: Arc::default(),
     };
     let (tell, answers) = watch::channel(Vec::new());
-    let in_touch = keep_in_touch(Arc::clone(local), Arc::clone(peers), tell);
+    let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
     let known = parts.recovered.agreed();
     local.roster.follow(known.members());

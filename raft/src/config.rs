@@ -10,12 +10,7 @@ use crate::plan::GroupTiming;
 
 /// The settings of `group`.
 pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, ConfigError> {
-    // Entries in one message: a configuration may have 4 MiB and a batch half a megabyte, and the
-    // largest message has 64 MiB.
-    let (timing, in_message) = match group {
-        GroupName::Control => (local.timing.control, 12),
-        GroupName::State => (local.timing.state, 64),
-    };
+    let timing = local.timing.of(group);
     let log = local.limits.log;
     let restore = false;
     #[cfg(feature = "mutants")]
@@ -35,7 +30,7 @@ pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, Confi
         // A leader that comes back may have lost entries that it had sent already: going on in the same
         // term, it would put others in their place. It has to be elected again.
         enable_leader_restore: Some(restore),
-        max_payload_entries: in_message,
+        max_payload_entries: in_message(group),
         api_batch_capacity: 4_096,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(log),
         // For members that are only a little late.
@@ -48,6 +43,15 @@ pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, Confi
         ..Config::default()
     }
     .validate()
+}
+
+/// Entries in one message: a configuration may have 4 MiB and a batch half a megabyte, and the largest
+/// message has 64 MiB.
+pub(crate) const fn in_message(group: GroupName) -> u64 {
+    match group {
+        GroupName::Control => 12,
+        GroupName::State => 64,
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -91,6 +91,12 @@ pub(crate) trait Group:
     fn view(state: &Self::State) -> View<'_>;
     /// Leaves of a command what a witness may have: nothing of the operators' or their clients'.
     fn strip(command: &mut Self::Command);
+    /// A command of which nothing is left.
+    fn stripped() -> Self::Command;
+    /// Whether a command is what [`Group::strip`] leaves.
+    fn is_stripped(command: &Self::Command) -> bool;
+    /// The life of a member that alone may propose `command`, if it says so.
+    fn speaker(command: &Self::Command) -> Option<MemberId>;
     /// Leaves of a state what a witness may have.
     fn strip_state(state: &mut Self::State);
     /// The outcome of an entry that carries no command.
@@ -125,6 +131,19 @@ impl Group for ControlGroup {
 
     fn strip(command: &mut ControlCommand) {
         command.strip();
+    }
+
+    fn stripped() -> ControlCommand {
+        ControlCommand::Stripped
+    }
+
+    fn is_stripped(command: &ControlCommand) -> bool {
+        matches!(command, ControlCommand::Stripped)
+    }
+
+    /// Any member may pass on what an operator wants.
+    fn speaker(_: &ControlCommand) -> Option<MemberId> {
+        None
     }
 
     fn strip_state(state: &mut ControlState) {
@@ -217,6 +236,25 @@ impl Group for MemoryGroup {
 
     fn strip(command: &mut StateCommand) {
         *command = StateCommand::Stripped;
+    }
+
+    fn stripped() -> StateCommand {
+        StateCommand::Stripped
+    }
+
+    fn is_stripped(command: &StateCommand) -> bool {
+        matches!(command, StateCommand::Stripped)
+    }
+
+    /// In another's name, a batch with a high number would silence that one for good.
+    fn speaker(command: &StateCommand) -> Option<MemberId> {
+        match command {
+            StateCommand::Batch(batch) => Some(MemberId {
+                node: batch.proposer,
+                incarnation: batch.incarnation,
+            }),
+            StateCommand::Stripped => None,
+        }
     }
 
     fn strip_state(state: &mut ClusterState) {

@@ -12,6 +12,7 @@ use types::{Instant, NodeId};
 
 use crate::error::StartError;
 use crate::group::GroupName;
+use crate::network::Acknowledged;
 use crate::notice::Notices;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 use crate::probe::{GroupProbe, Probe};
@@ -37,6 +38,8 @@ pub(crate) struct Local {
     /// Why members and this one last did not talk to each other.
     refusals: Mutex<BTreeMap<NodeId, String>>,
     pub(crate) notices: Notices,
+    /// Who has acknowledged what this member says as a leader.
+    pub(crate) acknowledged: Acknowledged,
 }
 
 impl Local {
@@ -73,6 +76,7 @@ impl Local {
             software: Mutex::default(),
             refusals: Mutex::default(),
             notices: Notices::default(),
+            acknowledged: Acknowledged::default(),
             roster: Roster::new(members),
             timing: plan.timing,
             limits: plan.limits,

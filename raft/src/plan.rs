@@ -7,6 +7,7 @@ use std::time::Duration;
 pub use types::MemberKind;
 use types::{Name, NodeId};
 
+use crate::group::GroupName;
 use crate::store::StoreKind;
 
 /// Who takes part, where they are reached, and what is kept where.
@@ -105,6 +106,37 @@ pub struct Timing {
     pub propose: Duration,
     /// How long the state group may lack a quorum before a new generation is begun.
     pub reform: Duration,
+    /// How long a message to the farthest member and its answer take; [`Timing::across`] sets it.
+    pub rtt: Duration,
+}
+
+impl Timing {
+    /// These timers for members of which one is so far away that it answers after `rtt`: a heartbeat is
+    /// given up when the next one is due, so there has to be time for its answer, and an election asks
+    /// twice. Every member has to be told the same.
+    #[must_use]
+    pub fn across(self, rtt: Duration) -> Self {
+        let group = |timing: GroupTiming| GroupTiming {
+            heartbeat: timing.heartbeat + rtt,
+            election_min: timing.election_min + 2 * rtt,
+            election_max: timing.election_max + 2 * rtt,
+        };
+        Self {
+            control: group(self.control),
+            state: group(self.state),
+            // Beyond the slowest election: a lease, a candidacy, two questions.
+            reform: self.reform + 8 * rtt,
+            rtt,
+            ..self
+        }
+    }
+
+    pub(crate) const fn of(&self, group: GroupName) -> GroupTiming {
+        match group {
+            GroupName::Control => self.control,
+            GroupName::State => self.state,
+        }
+    }
 }
 
 impl Default for Timing {
@@ -123,6 +155,8 @@ impl Default for Timing {
             propose: Duration::from_secs(5),
             // Well above the slowest election of the state group, 540 ms measured.
             reform: Duration::from_millis(1_500),
+            // Beside each other, or a few streets apart.
+            rtt: Duration::ZERO,
         }
     }
 }

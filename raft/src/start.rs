@@ -61,12 +61,7 @@ pub async fn start(
         store,
         recovered,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .thread_name("raft-worker")
-        .enable_all()
-        .build()
-        .map_err(StartError::Threads)?;
+    let runtime = threads(prepared.local.is_witness()).map_err(StartError::Threads)?;
     let (ready, started) = oneshot::channel();
     subsystem
         .spawn_thread("raft", move |shutdown| {
@@ -81,6 +76,20 @@ pub async fn start(
             reason: "its thread ended".to_owned(),
         })
     })
+}
+
+/// A witness has little to do and should be small: each thread that allocates has a heap of its own.
+fn threads(is_witness: bool) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = if is_witness {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    builder
+        .worker_threads(WORKERS)
+        .thread_name("raft-worker")
+        .enable_all()
+        .build()
 }
 
 fn bind(listen: Listen) -> Result<Vec<TcpListener>, StartError> {

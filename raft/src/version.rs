@@ -4,7 +4,7 @@
 pub(crate) const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 /// The version that is spoken here. It goes up with every change that an older member would
 /// misunderstand; what can be told apart by its content alone needs no new version.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 /// The oldest version that is understood here. Messages from before versions were told carry 0.
 pub(crate) const OLDEST: u32 = 1;
 

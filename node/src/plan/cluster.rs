@@ -1,5 +1,7 @@
 //! Who takes part in agreement.
 
+use std::time::Duration;
+
 use config::bootstrap::{Bootstrap, MemberKind, Security, StoreChoice};
 use raft::{ClusterPlan, Issuing, Limits, Listen, Member, StoreKind, Timing, TlsFiles};
 
@@ -39,7 +41,7 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
             }),
             Security::InsecureLab => None,
         },
-        timing: Timing::default(),
+        timing: Timing::default().across(Duration::from_millis(bootstrap.rtt_ms.into())),
         limits: limits(bootstrap),
     }
 }

@@ -48,6 +48,8 @@ pub struct Bootstrap {
     pub port: PortChoice,
     /// Session changes that may wait to be agreed on; `None` for the product's own bound.
     pub replication_queue: Option<u32>,
+    /// How long the farthest member takes to answer, in milliseconds; 0 for members beside each other.
+    pub rtt_ms: u32,
 }
 
 impl Bootstrap {

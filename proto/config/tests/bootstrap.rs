@@ -460,6 +460,20 @@ fn members_and_nodes_of_the_tree_are_the_same_machines() {
 }
 
 #[test]
+fn how_far_the_farthest_member_is_has_bounds() {
+    let rtt = |value: &str| with("port =", &format!("rtt-ms = {value}\nport ="));
+    assert_eq!(good(SAMPLE).rtt_ms, 0);
+    assert_eq!(good(&rtt("100")).rtt_ms, 100);
+    for (value, reason) in [
+        ("-1", "outside 0–500"),
+        ("501", "outside 0–500"),
+        ("\"far\"", "not a whole number"),
+    ] {
+        fails(&rtt(value), &[("rtt-ms", reason)]);
+    }
+}
+
+#[test]
 fn a_replication_queue_has_bounds_and_is_a_node_s() {
     let queue = |value: &str| with("port =", &format!("replication-queue = {value}\nport ="));
     assert_eq!(good(SAMPLE).replication_queue, None);

@@ -1,18 +1,24 @@
 //! What one group's instance answers, once it is settled that it is meant.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
+use openraft::RaftState;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse};
+use openraft::storage::Snapshot;
 use parking_lot::Mutex;
 use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
 use serde::Serialize;
 
 use super::server::{Server, bad, propose_here, wrong};
-use super::snapshot;
+use super::sieve::Absurd;
+use super::snapshot::Announced;
 use super::transport::{Failure, Replies};
+use super::{run, seal};
+use crate::engine::aside;
 use crate::group::{Group, MemberId, Types};
 use crate::membership;
 use crate::seat::{Running, Seat};
@@ -20,13 +26,32 @@ use crate::store::{decode, encode};
 
 pub(super) fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
     let payload = encode(value).map_err(|error| Failure::Broken(error.to_string()))?;
-    Ok(Reply {
-        payload: payload.into(),
-    })
+    Ok(seal::reply(payload.into()))
 }
 
 pub(super) fn question<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, Failure> {
     decode(payload).map_err(|error| bad(error.to_string()))
+}
+
+/// The entries that a message carries, in whatever form.
+fn entries<G: Group>(message: &Message) -> Result<AppendEntriesRequest<Types<G>>, Failure> {
+    match message.form {
+        run::WHOLE => question(&message.payload),
+        run::RUN => run::unpack::<G>(&message.payload).map_err(|error| bad(error.to_string())),
+        _ => Err(bad("no such form")),
+    }
+}
+
+/// `question`, if the consensus may hear it as it stands now.
+async fn sieved<G: Group, Q: Send + 'static>(
+    running: &Running<G>,
+    mut question: Q,
+    check: impl FnOnce(&RaftState<Types<G>>, &mut Q) -> Result<(), Absurd> + Send + 'static,
+) -> Result<Q, Failure> {
+    let checked = running
+        .raft
+        .with_raft_state(move |state| check(state, &mut question).map(|()| question));
+    Ok(checked.await.map_err(ended)??)
 }
 
 fn ended<E: std::fmt::Display>(error: E) -> Failure {
@@ -43,14 +68,17 @@ impl Server {
         let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
         let payload = &message.payload;
         if message.kind() == Kind::Join {
-            return self.join(seat, header, source).await;
+            let newcomer = question(payload)?;
+            return self.join(seat, header, (source, newcomer)).await;
         }
         let running = Self::target(seat, header)?;
-        let raft = &running.raft;
+        let (raft, ears) = (&running.raft, self.ears(source));
         match message.kind() {
             Kind::Append => {
-                let answer = raft.append_entries(question(payload)?).await;
-                let answer = answer.map_err(ended)?;
+                let sieved = sieved(&running, entries::<G>(message)?, move |state, question| {
+                    ears.entries::<G>(state, question)
+                });
+                let answer = raft.append_entries(sieved.await?).await.map_err(ended)?;
                 match &answer {
                     // Somebody who led once; no sign of life of the one who leads now.
                     AppendEntriesResponse::HigherVote(_) => {}
@@ -62,17 +90,31 @@ impl Server {
                 }
                 reply(&answer)
             }
-            Kind::Vote => reply(&raft.vote(question(payload)?).await.map_err(ended)?),
-            Kind::PreVote => reply(&raft.pre_vote(question(payload)?).await.map_err(ended)?),
+            Kind::Vote | Kind::PreVote => {
+                let sieved = sieved(&running, question(payload)?, move |state, question| {
+                    ears.candidacy::<G>(state, question)
+                });
+                let question = sieved.await?;
+                let answer = if message.kind() == Kind::Vote {
+                    raft.vote(question).await
+                } else {
+                    raft.pre_vote(question).await
+                };
+                reply(&answer.map_err(ended)?)
+            }
             Kind::TransferLeader if self.local.is_witness() => Err(wrong("a witness never leads")),
             Kind::TransferLeader => {
-                let answer = raft.handle_transfer_leader(question(payload)?).await;
+                let sieved = sieved(&running, question(payload)?, move |state, question| {
+                    ears.transfer::<G>(state, question)
+                });
+                let answer = raft.handle_transfer_leader(sieved.await?).await;
                 reply(&answer.map_err(ended)?)
             }
             Kind::Propose => {
                 let command: Vec<u8> = question(payload)?;
                 let command =
                     G::Command::decode(&command).map_err(|error| bad(error.to_string()))?;
+                ears.proposal::<G>(&command)?;
                 reply(&propose_here(&running, command).await)
             }
             Kind::Join | Kind::Yield | Kind::Unspecified => Err(bad("no such question")),
@@ -83,8 +125,11 @@ impl Server {
         &self,
         seat: &Seat<G>,
         header: &Header,
-        source: MemberId,
+        (source, newcomer): (MemberId, (u64, u8)),
     ) -> Result<Reply, Failure> {
+        if newcomer != (source.to_u64(), self.local.me.id.0) {
+            return Err(Absurd::AnothersWords.into());
+        }
         let Some(running) = seat
             .running()
             .filter(|running| running.generation == header.generation)
@@ -108,7 +153,10 @@ impl Server {
         let failed = Arc::clone(&failure);
         let input = futures::stream::iter([Ok(first)])
             .chain(rest)
-            .map(move |message| server.entries_of(&seat_of_input, &message?))
+            .then(move |message| {
+                let (server, seat) = (server.clone(), Arc::clone(&seat_of_input));
+                async move { server.entries_of(&seat, &message?).await }
+            })
             .scan((), move |(), entries| {
                 // A request that is not understood ends the stream.
                 futures::future::ready(
@@ -133,29 +181,70 @@ impl Server {
         output.chain(end).boxed()
     }
 
-    fn entries_of<G: Group>(
+    /// The entries of one message, when everything before them has reached the consensus.
+    async fn entries_of<G: Group>(
         &self,
         seat: &Seat<G>,
         message: &Message,
     ) -> Result<AppendEntriesRequest<Types<G>>, Failure> {
         let (_group, source) = self.group(message.header.as_ref())?;
         let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
-        Self::target(seat, header)?;
+        seal::check_question(message)?;
+        let running = Self::target(seat, header)?;
         self.local.heard(source.node);
-        question(&message.payload)
+        let ears = self.ears(source);
+        sieved(&running, entries::<G>(message)?, move |state, question| {
+            ears.entries::<G>(state, question)
+        })
+        .await
     }
 
+    /// Takes in a stream with a snapshot, or a question about one.
     pub(super) async fn install<G: Group>(
         &self,
         seat: &Seat<G>,
-        first: SnapshotChunk,
-        rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
+        (first, source): (SnapshotChunk, MemberId),
+        mut rest: BoxStream<'_, Result<SnapshotChunk, Failure>>,
     ) -> Result<Reply, Failure> {
         let header = first.header.as_ref().ok_or_else(|| bad("no header"))?;
         let running = Self::target(seat, header)?;
-        let (vote, snapshot) = snapshot::collect::<G>(first, rest).await?;
+        let Announced {
+            vote,
+            meta,
+            parcel,
+            position,
+        } = Announced::<G>::read(&first, self.local.me.kind)?;
+        let ears = self.ears(source);
+        let sieved = sieved(&running, (meta, None), move |state, (meta, higher)| {
+            let mine = *state.vote_ref();
+            let lower = vote.partial_cmp(&mine).is_none_or(Ordering::is_lt);
+            *higher = lower.then_some(mine);
+            ears.snapshot::<G>(state, &vote, meta)
+        });
+        let (meta, higher) = sieved.await?;
+        let now = || self.local.clock.now();
+        let partials = &self.partials;
+        if first.asks {
+            return reply(&partials.position(G::NAME, &parcel));
+        }
+        if let Some(vote) = higher {
+            // Somebody else leads: nothing of this one's is kept.
+            return reply(&SnapshotResponse::<Types<G>> { vote });
+        }
+        partials.begin(G::NAME, &parcel, position, now())?;
+        while let Some(chunk) = rest.next().await {
+            partials.take(G::NAME, &parcel, &chunk?, now())?;
+        }
+        let data = partials.finish(G::NAME, &parcel)?;
+        let state = aside(move || G::State::decode(&data))
+            .await
+            .map_err(ended)?;
+        let snapshot = Snapshot {
+            meta,
+            snapshot: state.map_err(|error| bad(error.to_string()))?,
+        };
         let answer = running.raft.install_full_snapshot(vote, snapshot).await;
-        seat.heard_leader(self.local.clock.now());
+        seat.heard_leader(now());
         reply(&answer.map_err(ended)?)
     }
 }

@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use types::NodeId;
 
 use super::transport::{Failure, Lane, Peers};
-use crate::group::{Group, MemberId};
+use super::{run, seal};
+use crate::group::{Group, GroupName, MemberId};
 use crate::local::Local;
-use crate::plan::MemberKind;
+use crate::plan::{GroupTiming, MemberKind};
 use crate::store::{decode, encode};
 use crate::version;
 
@@ -30,6 +31,8 @@ impl Clients {
         #[cfg(feature = "mutants")]
         let strip = strip && !crate::mutants::is(crate::mutants::Mutant::ToldWitness);
         Client {
+            local: Arc::clone(&self.local),
+            group: G::NAME,
             header: Header {
                 cluster_id: self.local.cluster_id.clone(),
                 group: G::NAME.wire(),
@@ -49,6 +52,8 @@ impl Clients {
 /// Sends requests of one group to one member.
 #[derive(Clone)]
 pub(super) struct Client {
+    pub(super) local: Arc<Local>,
+    pub(super) group: GroupName,
     pub(super) header: Header,
     pub(super) peers: Peers,
     pub(super) to: Option<NodeId>,
@@ -63,10 +68,34 @@ impl Client {
             .ok_or_else(|| Failure::Unsent("no member has this number".to_owned()))
     }
 
+    /// Group and number of the member that is meant.
+    pub(super) const fn line(&self) -> (GroupName, u64) {
+        (self.group, self.header.target)
+    }
+
+    pub(super) fn timing(&self) -> GroupTiming {
+        self.local.timing.of(self.group)
+    }
+
+    /// What the member with the number `id` is for.
+    pub(super) fn kind_of(&self, id: u64) -> MemberKind {
+        let member = MemberId::from_u64(id);
+        member.map_or(MemberKind::Witness, |member| {
+            self.local.kind_of(member.node)
+        })
+    }
+
     pub(super) fn request(&self, kind: Kind, payload: Vec<u8>) -> Request {
+        self.request_in(kind, run::WHOLE, payload)
+    }
+
+    pub(super) fn request_in(&self, kind: Kind, form: u32, payload: Vec<u8>) -> Request {
+        let kind = kind.into();
         Request {
             header: Some(self.header.clone()),
-            kind: kind.into(),
+            kind,
+            form,
+            digest: Some(seal::of_question(&self.header, (kind, form), &payload)),
             payload: payload.into(),
         }
     }
@@ -82,6 +111,6 @@ impl Client {
         let payload = encode(question).map_err(|error| Failure::Unsent(error.to_string()))?;
         let request = self.request(kind, payload);
         let reply = self.peers.call(self.to()?, lane, request, patience).await?;
-        decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+        decode(seal::open(&reply)?).map_err(|error| Failure::Broken(error.to_string()))
     }
 }

@@ -1,6 +1,8 @@
 //! The consensus library's network: its messages as requests to other members.
 
+use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -13,13 +15,18 @@ use openraft::raft::{
 };
 use openraft::storage::Snapshot;
 use openraft::{EntryPayload, OptionalSend};
-use proto::raft::Kind;
+use parking_lot::Mutex;
+use proto::raft::{Kind, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::believed::{Sent, believe};
 use super::client::{Client, Clients};
-use super::snapshot;
-use super::transport::{Failure, Lane, Replies};
+use super::line::{Line, open};
+use super::snapshot::{Parcel, deliver};
+use super::transport::{Failure, Lane};
+use super::{run, seal};
+use crate::config::in_message;
 use crate::group::{Group, Types, Vote};
 use crate::store::{decode, encode};
 
@@ -40,6 +47,9 @@ impl<G: Group> RaftNetworkFactory<Types<G>> for Clients {
 /// Sends the requests of group `G` to one member.
 pub(crate) struct GroupClient<G> {
     client: Client,
+    /// The stream of earlier heartbeats; locked by nobody, since the library wants to share what it does
+    /// not use at a time.
+    line: Mutex<Option<Line>>,
     group: std::marker::PhantomData<G>,
 }
 
@@ -47,6 +57,7 @@ impl<G: Group> GroupClient<G> {
     const fn new(client: Client) -> Self {
         Self {
             client,
+            line: Mutex::new(None),
             group: std::marker::PhantomData,
         }
     }
@@ -75,22 +86,132 @@ impl<G: Group> GroupClient<G> {
     }
 }
 
+impl<G: Group> GroupClient<G> {
+    async fn candidacy(
+        &self,
+        kind: Kind,
+        question: VoteRequest<Types<G>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
+        let answer: VoteResponse<Types<G>> = self.rpc(kind, &question, option).await?;
+        believe::<G>(&answer.vote, question.vote.leader_id.term)
+            .map_err(|failure| unreachable::<G>(&failure))?;
+        Ok(answer)
+    }
+}
+
 fn unreachable<G: Group>(failure: &Failure) -> Unreachable<Types<G>> {
     Unreachable::from_string(failure)
 }
 
-async fn open(
-    client: &Client,
-    requests: futures::stream::BoxStream<'static, proto::raft::Request>,
-    patience: Duration,
-) -> Result<Replies, Failure> {
-    let streaming = client
-        .peers
-        .streaming()
-        .ok_or_else(|| Failure::Unsent("this transport has no streams".to_owned()))?;
-    streaming
-        .append(client.to()?, client.lane, requests, patience)
-        .await
+/// What came back for requests with entries.
+type Results<'s, G> = BoxStream<'s, Result<StreamAppendResult<Types<G>>, RPCError<Types<G>>>>;
+type Requests<G> = futures::stream::BoxStream<'static, AppendEntriesRequest<Types<G>>>;
+
+/// `input` as fast as the member has to hear it. It is composed when it is asked for, so what waits comes
+/// in larger pieces.
+fn paced<G: Group>(
+    client: Client,
+    input: impl Stream<Item = AppendEntriesRequest<Types<G>>> + OptionalSend + Unpin + 'static,
+) -> Requests<G> {
+    let full = usize::try_from(in_message(G::NAME)).unwrap_or(usize::MAX);
+    let begin = (input, client, None);
+    let paced = futures::stream::unfold(begin, move |(mut input, client, last)| async move {
+        client.pace(last).await;
+        let request = input.next().await?;
+        // Behind a full one there is more already.
+        let last = (request.entries.len() < full).then(|| client.local.clock.now());
+        Some((request, (input, client, last)))
+    });
+    paced.boxed()
+}
+
+impl<G: Group> GroupClient<G> {
+    /// One heartbeat, on the stream of the ones before.
+    async fn heartbeat<'s>(
+        &mut self,
+        mut input: impl Stream<Item = AppendEntriesRequest<Types<G>>> + Unpin,
+        patience: Duration,
+    ) -> Result<Results<'s, G>, RPCError<Types<G>>> {
+        let Some(rpc) = input.next().await else {
+            return Ok(futures::stream::empty().boxed());
+        };
+        let line = self.line.get_mut().take();
+        let client = &self.client;
+        let (sent, request) = client.entries::<G>(rpc);
+        let asked = Line::ask(line, client, request, patience).await;
+        let answered = asked.and_then(|(line, reply)| Ok((line, client.answer(&sent, &reply)?)));
+        let (line, result) = answered.map_err(|failure| unreachable::<G>(&failure))?;
+        *self.line.get_mut() = Some(line);
+        Ok(futures::stream::iter([Ok(result)]).boxed())
+    }
+
+    /// Entries, as they come.
+    async fn entries<'s>(
+        &mut self,
+        input: impl Stream<Item = AppendEntriesRequest<Types<G>>> + OptionalSend + Unpin + 'static,
+        patience: Duration,
+    ) -> Result<Results<'s, G>, RPCError<Types<G>>> {
+        let (sender, receiver) = (self.client.clone(), self.client.clone());
+        // Answers come in the order of their questions.
+        let unanswered = Arc::new(Mutex::new(VecDeque::new()));
+        let asked = Arc::clone(&unanswered);
+        let requests = paced::<G>(self.client.clone(), input).map(move |rpc| {
+            let (sent, request) = sender.entries::<G>(rpc);
+            asked.lock().push_back(sent);
+            request
+        });
+        let replies = open(&self.client, requests.boxed(), patience)
+            .await
+            .map_err(|failure| unreachable::<G>(&failure))?;
+        let results = replies.map(move |reply| {
+            let read = |reply: proto::raft::Reply| {
+                let sent = unanswered.lock().pop_front();
+                let unasked = || Failure::Broken("an answer that nobody asked for".to_owned());
+                receiver.answer(&sent.ok_or_else(unasked)?, &reply)
+            };
+            reply
+                .and_then(read)
+                .map_err(|failure| unreachable::<G>(&failure).into())
+        });
+        Ok(results.boxed())
+    }
+}
+
+impl Client {
+    /// A message with entries, and what its answer has to fit.
+    fn entries<G: Group>(&self, mut rpc: AppendEntriesRequest<Types<G>>) -> (Sent<G>, Request) {
+        if self.strip {
+            strip::<G>(&mut rpc);
+        }
+        let sent = Sent::<G>::of(&rpc, self.local.clock.now());
+        let run = if self.strip {
+            run::pack::<G>(&rpc)
+        } else {
+            None
+        };
+        let request = match run {
+            Some(run) => self.request_in(Kind::Append, run::RUN, run),
+            // What cannot be encoded is sent as nothing, and refused by the peer.
+            None => self.request(Kind::Append, encode(&rpc).unwrap_or_default()),
+        };
+        (sent, request)
+    }
+
+    /// The answer to what was `sent`, if it can be believed.
+    fn answer<G: Group>(
+        &self,
+        sent: &Sent<G>,
+        reply: &proto::raft::Reply,
+    ) -> Result<StreamAppendResult<Types<G>>, Failure> {
+        let answer = decode(seal::open(reply)?);
+        let at = sent.at;
+        let answer = sent.streamed(answer.map_err(|error| Failure::Broken(error.to_string()))?)?;
+        if answer.is_ok() {
+            self.acknowledged(at);
+        }
+        Ok(answer)
+    }
 }
 
 /// Takes the content out of what goes to a witness.
@@ -113,7 +234,16 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         if self.client.strip {
             strip::<G>(&mut rpc);
         }
-        self.rpc(Kind::Append, &rpc, option).await
+        let sent = Sent::<G>::of(&rpc, self.client.local.clock.now());
+        let at = sent.at;
+        let answer = self.rpc(Kind::Append, &rpc, option).await?;
+        let answer = sent
+            .answered(answer)
+            .map_err(|failure| unreachable::<G>(&failure))?;
+        if answer.is_success() {
+            self.client.acknowledged(at);
+        }
+        Ok(answer)
     }
 
     /// Entries flow without waiting for answers, where the transport can do that.
@@ -121,42 +251,28 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         &'s mut self,
         input: S,
         option: RPCOption,
-    ) -> BoxFuture<
-        's,
-        Result<
-            BoxStream<'s, Result<StreamAppendResult<Types<G>>, RPCError<Types<G>>>>,
-            RPCError<Types<G>>,
-        >,
-    >
+    ) -> BoxFuture<'s, Result<Results<'s, G>, RPCError<Types<G>>>>
     where
         S: Stream<Item = AppendEntriesRequest<Types<G>>> + OptionalSend + Unpin + 'static,
     {
-        if self.client.peers.streaming().is_none() {
-            return openraft::network::stream_append_sequential(self, input, option);
+        let heartbeat = match self.client.lane {
+            Lane::Urgent => true,
+            Lane::Bulk => false,
+        };
+        if heartbeat && self.client.is_spared() {
+            // Not asked and not answered: the consensus counts it as a heartbeat that was lost.
+            return Box::pin(async { Ok(futures::stream::empty().boxed() as Results<'s, G>) });
         }
-        let client = self.client.clone();
-        Box::pin(async move {
-            let sender = client.clone();
-            let requests = input.map(move |mut rpc| {
-                if sender.strip {
-                    strip::<G>(&mut rpc);
-                }
-                // What cannot be encoded is sent as nothing, and refused by the peer.
-                sender.request(Kind::Append, encode(&rpc).unwrap_or_default())
-            });
-            let replies = open(&client, requests.boxed(), option.soft_ttl())
-                .await
-                .map_err(|failure| unreachable::<G>(&failure))?;
-            let results = replies.map(|reply| {
-                let read = |reply: proto::raft::Reply| {
-                    decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
-                };
-                reply
-                    .and_then(read)
-                    .map_err(|failure| unreachable::<G>(&failure).into())
-            });
-            Ok(Box::pin(results) as BoxStream<'s, _>)
-        })
+        let streams = self.client.peers.streaming().is_some();
+        match (streams, heartbeat) {
+            (true, true) => Box::pin(self.heartbeat(input, option.soft_ttl())),
+            (true, false) => Box::pin(self.entries(input, option.soft_ttl())),
+            (false, true) => openraft::network::stream_append_sequential(self, input, option),
+            (false, false) => {
+                let paced = paced::<G>(self.client.clone(), input);
+                openraft::network::stream_append_sequential(self, paced, option)
+            }
+        }
     }
 
     async fn vote(
@@ -164,7 +280,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         rpc: VoteRequest<Types<G>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
-        self.rpc(Kind::Vote, &rpc, option).await
+        self.candidacy(Kind::Vote, rpc, option).await
     }
 
     async fn pre_vote(
@@ -172,7 +288,7 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         rpc: VoteRequest<Types<G>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<G>>, RPCError<Types<G>>> {
-        self.rpc(Kind::PreVote, &rpc, option).await
+        self.candidacy(Kind::PreVote, rpc, option).await
     }
 
     async fn full_snapshot(
@@ -187,14 +303,12 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         }
         let client = self.client.clone();
         let send = async move {
-            let chunks = snapshot::chunks::<G>(client.header.clone(), vote, snapshot).await?;
-            let reply = client
-                .peers
-                .snapshot(client.to()?, chunks.boxed(), option.soft_ttl())
-                .await?;
-            decode(&reply.payload).map_err(|error| Failure::Broken(error.to_string()))
+            let header = client.header.clone();
+            let parcel = Parcel::pack::<G>(header, vote, snapshot, client.strip).await?;
+            let answer: SnapshotResponse<Types<G>> =
+                deliver(&client, &parcel, option.soft_ttl()).await?;
+            believe::<G>(&answer.vote, vote.leader_id.term).map(|()| answer)
         };
-        // Cancelling drops the request, and the peer drops what it has got of it.
         tokio::select! {
             biased;
             closed = cancel => Err(closed.into()),

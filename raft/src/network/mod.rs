@@ -8,11 +8,17 @@
 //! must not answer for its earlier life. Only `grpc` knows what carries the messages.
 
 mod answer;
+mod believed;
 mod client;
 mod consensus;
 pub(crate) mod grpc;
+mod line;
 mod questions;
+mod quiet;
+mod run;
+mod seal;
 mod server;
+mod sieve;
 mod snapshot;
 mod transport;
 
@@ -20,6 +26,7 @@ pub(crate) use client::Clients;
 pub(crate) use questions::{
     Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, may_yield, propose_to,
 };
+pub(crate) use quiet::Acknowledged;
 pub use server::Server;
 pub(crate) use server::propose_here;
 pub(crate) use transport::Peers;

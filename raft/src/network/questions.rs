@@ -1,6 +1,6 @@
 //! What members ask each other beside the consensus: to propose, to take part, how they are.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
@@ -8,9 +8,10 @@ use raft_state::Versioned;
 use raft_state::yielding::{Answer, Question};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use types::NodeId;
+use types::{Instant, NodeId};
 
 use super::client::Clients;
+use super::server::Server;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
@@ -21,6 +22,9 @@ use crate::version;
 
 /// Between two signs of life, and for an answer to one.
 const TOUCH: Duration = Duration::from_millis(300);
+/// The same, where a witness is one of the two and has nothing new to say. An operator who waits to see
+/// it silent waits for three seconds.
+const SELDOM: Duration = Duration::from_millis(1_200);
 
 /// What the leader says to a proposal that another member passed on.
 #[derive(Debug, Deserialize, Serialize)]
@@ -117,7 +121,16 @@ pub(crate) async fn join<G: Group>(
 
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
-    let questions = local.others().map(|node| async move {
+    hello_to(local.others(), local, peers, patience).await
+}
+
+async fn hello_to(
+    members: impl Iterator<Item = NodeId>,
+    local: &Local,
+    peers: &Peers,
+    patience: Duration,
+) -> Vec<HelloReply> {
+    let questions = members.map(|node| async move {
         let question = HelloRequest {
             cluster_id: local.cluster_id.clone(),
             node: u32::from(node.0),
@@ -126,6 +139,12 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
             protocol: version::PROTOCOL,
         };
         let answer = match peers.hello(node, question, patience).await {
+            // Nobody speaks for another, nor for another cluster.
+            Ok(answer)
+                if answer.node != u32::from(node.0) || answer.cluster_id != local.cluster_id =>
+            {
+                return None;
+            }
             Ok(answer) => answer,
             // Certificate, cluster or version: an operator has to do something about it.
             Err(Failure::Untrusted(reason) | Failure::Refused(reason)) => {
@@ -156,7 +175,7 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
 }
 
 /// Whether this member and `other` both forward: only they have something to tell each other.
-fn between_nodes(local: &Local, other: types::NodeId) -> bool {
+fn between_nodes(local: &Local, other: NodeId) -> bool {
     [local.me.kind, local.kind_of(other)] == [MemberKind::Node; 2]
 }
 
@@ -176,15 +195,69 @@ pub(crate) async fn may_yield(
 
 /// Keeps hearing of the others, also of those who have nothing to say to this member: so a connection
 /// is there when a vote is needed, and an operator sees who is silent. What they say is for whoever keeps
-/// the lineage. Runs until it is dropped.
+/// the lineage. On the way, what nobody goes on with is thrown away. Runs until it is dropped.
 pub(crate) async fn keep_in_touch(
-    local: Arc<Local>,
+    server: Server,
     peers: Peers,
     answers: watch::Sender<Vec<HelloReply>>,
 ) {
+    let local = &server.local;
+    let mut known = BTreeMap::<NodeId, Known>::new();
     loop {
-        let heard = hello(&local, &peers, TOUCH).await;
-        answers.send_replace(heard);
+        let now = local.clock.now();
+        server.partials.sweep(now);
+        let due = |node: &NodeId| known.get(node).is_none_or(|known| known.is_due(now));
+        let due: BTreeSet<_> = local.others().filter(due).collect();
+        let heard = hello_to(due.iter().copied(), local, &peers, TOUCH).await;
+        let before = std::mem::take(&mut known);
+        for node in local.others() {
+            let answer = heard.iter().find(|answer| answer.node == u32::from(node.0));
+            match (before.get(&node), answer) {
+                (earlier, Some(answer)) => {
+                    let next = Known::new(local, node, answer, earlier);
+                    known.insert(node, next);
+                }
+                (Some(earlier), None) if !due.contains(&node) => {
+                    known.insert(node, earlier.clone());
+                }
+                (Some(_) | None, None) => {}
+            }
+        }
+        answers.send_replace(known.values().map(|known| known.answer.clone()).collect());
         tokio::time::sleep(TOUCH).await;
+    }
+}
+
+/// What a member said last.
+#[derive(Clone)]
+struct Known {
+    answer: HelloReply,
+    /// When it has to be asked again.
+    due: Instant,
+}
+
+impl Known {
+    fn new(local: &Local, node: NodeId, answer: &HelloReply, earlier: Option<&Self>) -> Self {
+        let without_figures = |answer: &HelloReply| HelloReply {
+            control_committed: None,
+            ..answer.clone()
+        };
+        let same = earlier
+            .is_some_and(|earlier| without_figures(&earlier.answer) == without_figures(answer));
+        let settled = same && answer.control_formed && answer.generation != 0;
+        let now = local.clock.now();
+        let rest = if settled && !between_nodes(local, node) {
+            SELDOM
+        } else {
+            Duration::ZERO
+        };
+        Self {
+            answer: answer.clone(),
+            due: now + rest,
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        now >= self.due
     }
 }

@@ -10,9 +10,13 @@ use proto::raft::{
 use raft_state::yielding::Question;
 use raft_state::{ControlLineage, Lineage};
 use tokio::sync::{mpsc, oneshot, watch};
+use types::NodeId;
 
 use super::answer;
 use super::questions::ProposeReply;
+use super::seal;
+use super::sieve::Ears;
+use super::snapshot::Partials;
 use super::transport::{Failure, Replies};
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
 use crate::lineage::{Asked, LineageView};
@@ -32,6 +36,8 @@ pub struct Server {
     pub(crate) lineage: watch::Receiver<LineageView>,
     /// To the keeper of the lineage.
     pub(crate) questions: mpsc::Sender<Asked>,
+    /// What has arrived of snapshots.
+    pub(crate) partials: Arc<Partials>,
 }
 
 impl std::fmt::Debug for Server {
@@ -52,16 +58,29 @@ impl Server {
     /// Who says that it has sent a message with this header; that it has is the transport's to check.
     pub fn sender(&self, header: Option<&Header>) -> Result<Member, Failure> {
         let (_group, source) = self.group(header)?;
-        let known = self.local.roster.now().get(source.node).cloned();
+        self.member(source.node)
+    }
+
+    fn member(&self, node: NodeId) -> Result<Member, Failure> {
+        let known = self.local.roster.now().get(node).cloned();
         known.ok_or_else(|| {
-            let node = source.node;
             Failure::Untrusted(format!("node {node} is not a member of this cluster"))
         })
+    }
+
+    /// How what `sender` says is listened to.
+    pub(super) fn ears(&self, sender: MemberId) -> Ears {
+        Ears {
+            sender,
+            sender_is: self.local.kind_of(sender.node),
+            listener_is: self.local.me.kind,
+        }
     }
 
     /// Answers one question.
     pub async fn call(&self, message: Message) -> Result<Reply, Failure> {
         let (group, source) = self.group(message.header.as_ref())?;
+        seal::check_question(&message)?;
         self.local.heard(source.node);
         match group {
             GroupName::Control if message.kind() == Kind::Yield => {
@@ -120,8 +139,8 @@ impl Server {
         let (group, source) = self.group(first.header.as_ref())?;
         self.local.heard(source.node);
         match group {
-            GroupName::Control => self.install(&*self.control, first, rest).await,
-            GroupName::State => self.install(&*self.state, first, rest).await,
+            GroupName::Control => self.install(&*self.control, (first, source), rest).await,
+            GroupName::State => self.install(&*self.state, (first, source), rest).await,
         }
     }
 
@@ -134,6 +153,7 @@ impl Server {
             return Err(wrong(format!("this is node {}", self.local.me.id)));
         }
         version::check(question.protocol).map_err(|old| wrong(old.to_string()))?;
+        self.member(NodeId(u8::try_from(question.source).unwrap_or_default()))?;
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
         let seen = question.notice_seen;
@@ -163,7 +183,7 @@ impl Server {
         })
     }
 
-    /// The group that is meant, if cluster and sender are right.
+    /// The group that is meant, if the cluster is right and the sender somebody else in it.
     pub(super) fn group(&self, header: Option<&Header>) -> Result<(GroupName, MemberId), Failure> {
         let header = header.ok_or_else(|| bad("no header"))?;
         if header.cluster_id != self.local.cluster_id {
@@ -172,6 +192,10 @@ impl Server {
         version::check(header.protocol).map_err(|old| wrong(old.to_string()))?;
         let group = GroupName::from_wire(header.group).ok_or_else(|| bad("no such group"))?;
         let source = MemberId::from_u64(header.source).ok_or_else(|| bad("no such member"))?;
+        if source.node == self.local.me.id {
+            return Err(bad("the sender says that it is this member"));
+        }
+        self.member(source.node)?;
         Ok((group, source))
     }
 

@@ -181,6 +181,21 @@ pub(super) fn replication_queue(root: &mut Table<'_>, file: &mut File<'_>) -> Op
     u32::try_from(given.value).ok()
 }
 
+/// How far the farthest member is. Half a second is a satellite's way, and an election beyond it takes
+/// longer than an operator waits.
+pub(super) fn rtt_ms(root: &mut Table<'_>, file: &mut File<'_>) -> Option<u32> {
+    let given = root.integer(file, "rtt-ms")?;
+    if !(0..=500).contains(&given.value) {
+        let fault = Fault::new(
+            "it is outside 0–500",
+            "write how many milliseconds the farthest member takes to answer, the same on all members",
+        );
+        file.object(&given, fault);
+        return None;
+    }
+    u32::try_from(given.value).ok()
+}
+
 /// Either TLS or nothing at all, and that in so many words.
 pub(super) fn security(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Security> {
     let lab = root.flag(file, "insecure-lab").filter(|lab| lab.value);

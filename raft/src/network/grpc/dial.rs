@@ -17,12 +17,14 @@ use tonic::transport::{Channel, Endpoint};
 use super::peer::{CONNECTION_WINDOW, STREAM_WINDOW};
 use super::tls::{Tls, shown_by_server};
 use crate::local::Local;
-use crate::plan::Member;
+use crate::plan::{Member, MemberKind};
 
 /// A connection that is not up by then is tried at the next address.
 const CONNECT: Duration = Duration::from_millis(150);
 /// A connection without an answer for that long is dead: a link may fail without a word.
 const KEEP_ALIVE: Duration = Duration::from_millis(300);
+/// The same, where a witness is at one end: it has to be cheap, and nobody's packets wait for it.
+const KEEP_ALIVE_QUIETLY: Duration = Duration::from_secs(2);
 
 /// Connects to `member` at `address`.
 pub(super) async fn dial(
@@ -31,7 +33,16 @@ pub(super) async fn dial(
     address: SocketAddr,
     tls: Option<&Tls>,
 ) -> Result<Channel, Status> {
-    let endpoint = endpoint(address)?.connect_timeout(2 * CONNECT);
+    let connect = CONNECT + 2 * local.timing.rtt;
+    let quiet = local.is_witness() || member.kind == MemberKind::Witness;
+    let endpoint = endpoint(address)?
+        .connect_timeout(2 * connect)
+        .keep_alive_timeout(KEEP_ALIVE + 2 * local.timing.rtt)
+        .http2_keep_alive_interval(if quiet {
+            KEEP_ALIVE_QUIETLY
+        } else {
+            KEEP_ALIVE
+        });
     let connecting = async {
         match tls {
             None => endpoint.connect().await,
@@ -49,7 +60,7 @@ pub(super) async fn dial(
         }
     };
     // Twice the time of the TCP connection, for the handshakes of TLS and HTTP/2.
-    match tokio::time::timeout(2 * CONNECT, connecting).await {
+    match tokio::time::timeout(2 * connect, connecting).await {
         Ok(Ok(channel)) => Ok(channel),
         Ok(Err(error)) => Err(unavailable(address, &deepest(&error))),
         Err(_) => Err(unavailable(address, "no answer")),
@@ -101,7 +112,8 @@ async fn secured(
     let name = tls
         .server_name(&member.name)
         .ok_or_else(|| io::Error::other("the member's name is no name for a certificate"))?;
-    let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address))
+    let connect = CONNECT + 2 * local.timing.rtt;
+    let stream = tokio::time::timeout(connect, TcpStream::connect(address))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
