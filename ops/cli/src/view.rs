@@ -1,6 +1,7 @@
 //! What people read of each reply. `--json` prints the reply itself.
 
 mod cluster;
+mod commit;
 mod config;
 mod drops;
 mod fib;
@@ -17,10 +18,10 @@ mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
-    HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply, MembersReply,
-    NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply, VersionReply,
-    VrrpReply,
+    ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
+    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply,
+    MembersReply, NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply,
+    VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -82,6 +83,7 @@ macro_rules! stamped {
 // A macro, because generated structs share fields and no trait.
 stamped!(
     ClusterReply,
+    CommitConfigReply,
     ConfigReply,
     DropCandidateReply,
     DropsReply,
