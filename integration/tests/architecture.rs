@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
+    ("history", &[]),
     ("sim", &["types", "proto", "raft-state", "raft", "runtime"]),
     // The laboratory's benchmarks measure the shells themselves, without a process around them.
     (
@@ -55,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "types",
             "wire",
             "runtime",
+            "history",
             "sim",
             "session",
             "fib",
@@ -83,6 +85,7 @@ const PURE: &[&str] = &[
     "raft-state",
     "identity",
     "ha",
+    "history",
 ];
 
 /// What a pure crate must not even be able to call.
