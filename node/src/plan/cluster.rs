@@ -1,7 +1,7 @@
 //! Who takes part in agreement.
 
 use config::bootstrap::{Bootstrap, MemberKind, Security};
-use raft::{ClusterPlan, Issuing, Limits, Listen, Member, Timing, TlsFiles};
+use raft::{ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, Timing, TlsFiles};
 
 /// The cluster as `node.toml` describes it.
 pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
@@ -35,8 +35,24 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
             }),
             Security::InsecureLab => None,
         },
-        timing: Timing::default(),
+        timing: timing(bootstrap),
         limits: limits(bootstrap),
+    }
+}
+
+/// Others stand for election after the timeout at the earliest, and after twice as long at the latest; a
+/// leader is heard four times before that.
+fn timing(bootstrap: &Bootstrap) -> Timing {
+    let own = Timing::default();
+    Timing {
+        control: bootstrap
+            .election_timeout
+            .map_or(own.control, |timeout| GroupTiming {
+                heartbeat: timeout / 4,
+                election_min: timeout,
+                election_max: timeout * 2,
+            }),
+        ..own
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Bootstrap {
     pub port: PortChoice,
     /// Session changes that may wait to be agreed on; `None` for the product's own bound.
     pub replication_queue: Option<u32>,
+    /// How long the control group's leader may be silent before others stand for election, at least;
+    /// `None` for the product's own patience. The same for every member.
+    pub election_timeout: Option<Duration>,
 }
 
 impl Bootstrap {

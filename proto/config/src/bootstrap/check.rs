@@ -46,6 +46,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     let api_socket = part::path(&mut root, file, "api-socket");
     let port: Option<PortChoice> = part::choice(&mut root, file, "port");
     let replication_queue = part::replication_queue(&mut root, file);
+    let election_timeout = part::election_timeout(&mut root, file);
     let security = part::security(&mut root, file);
     let tables = root.tables(file, "member");
     let members: Vec<_> = tables
@@ -78,6 +79,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         security: security?,
         port: port.unwrap_or_default(),
         replication_queue,
+        election_timeout,
     })
 }
 
