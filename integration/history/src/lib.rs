@@ -17,7 +17,7 @@ mod register;
 mod violation;
 
 pub use linearize::{Call, Model, Stuck, linearize};
-pub use record::{Answer, Commit, End, History, Moment, Read, Summary, Version};
+pub use record::{Answer, Commit, End, History, Moment, Read, Source, Summary, Version};
 pub use register::{Operation, Register};
 pub use violation::Violation;
 

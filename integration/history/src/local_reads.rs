@@ -1,19 +1,19 @@
 //! What nodes say of themselves. A node answers from what it has applied, so such a read may be late; what
 //! it may not be is ahead of everybody, of something that nobody proposed, or behind an earlier one of
-//! the same node.
+//! the same node in the same life.
 
 use std::collections::BTreeMap;
 
-use crate::record::{Answer, History, Moment, Read};
+use crate::record::{Answer, History, Moment, Read, Source};
 use crate::violation::Violation;
 
 pub(crate) fn check(history: &History) -> Result<(), Violation> {
     nobody_is_ahead(history)?;
-    let mut by_node: BTreeMap<u8, Vec<&Read>> = BTreeMap::new();
+    let mut by_source: BTreeMap<Source, Vec<&Read>> = BTreeMap::new();
     for read in &history.reads {
-        by_node.entry(read.node).or_default().push(read);
+        by_source.entry(read.source).or_default().push(read);
     }
-    by_node.into_values().try_for_each(nobody_goes_back)
+    by_source.into_values().try_for_each(nobody_goes_back)
 }
 
 /// Each version was asked for before it was read.
@@ -46,7 +46,7 @@ fn nobody_is_ahead(history: &History) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Of two reads of one node, one after the other, the second is not older.
+/// Of two reads of one life, one after the other, the second is not older.
 fn nobody_goes_back(mut reads: Vec<&Read>) -> Result<(), Violation> {
     let mut answered = reads.clone();
     answered.sort_by_key(|read| read.answered);

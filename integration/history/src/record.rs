@@ -47,6 +47,16 @@ pub struct Commit {
     pub answer: Answer,
 }
 
+/// A node in one of its lives. A node that starts again has everything that it acknowledged on its disk, and
+/// learns only from the others how far it was agreed on: so a life may begin behind the one before.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Source {
+    /// The node.
+    pub node: u8,
+    /// Which of its lives.
+    pub life: u16,
+}
+
 /// What a node said that it runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Read {
@@ -54,8 +64,8 @@ pub struct Read {
     pub asked: Moment,
     /// When the answer was there.
     pub answered: Moment,
-    /// The node that was asked.
-    pub node: u8,
+    /// Who answered.
+    pub source: Source,
     /// What it said.
     pub version: Version,
 }
@@ -104,7 +114,7 @@ pub struct Summary {
 impl History {
     /// Whether one register with compare-and-set could have told all this: commits are linearizable,
     /// everything that was acknowledged is there in the end, and each node's own words are a way through
-    /// the one order, never back and never ahead.
+    /// the one order, in each of its lives never back, and never ahead.
     pub fn check(&self) -> Result<Summary, Violation> {
         let known = self.known()?;
         local_reads::check(self)?;
