@@ -1,5 +1,7 @@
 //! Who takes part in agreement.
 
+use std::time::Duration;
+
 use config::bootstrap::{Bootstrap, MemberKind, Security};
 use raft::{ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, Timing, TlsFiles};
 
@@ -40,18 +42,18 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
     }
 }
 
-/// Others stand for election after the timeout at the earliest, and after twice as long at the latest; a
-/// leader is heard four times before that.
+/// A leader is missed when it has been silent for twice the timeout, and others stand for election after one
+/// or two more of it. It is heard at least twice in each, and the shorter the heartbeat, the less time it
+/// leaves for a connection to be made: so it is not made shorter than needed.
 fn timing(bootstrap: &Bootstrap) -> Timing {
     let own = Timing::default();
+    let control = |timeout: Duration| GroupTiming {
+        heartbeat: own.control.heartbeat.min(timeout / 2),
+        election_min: timeout,
+        election_max: timeout * 2,
+    };
     Timing {
-        control: bootstrap
-            .election_timeout
-            .map_or(own.control, |timeout| GroupTiming {
-                heartbeat: timeout / 4,
-                election_min: timeout,
-                election_max: timeout * 2,
-            }),
+        control: bootstrap.election_timeout.map_or(own.control, control),
         ..own
     }
 }
@@ -76,5 +78,46 @@ fn member(from: &config::bootstrap::Member) -> Member {
             MemberKind::Witness => raft::MemberKind::Witness,
         },
         addresses: from.addresses.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITNESS: &str = "\
+cluster = \"west\"
+router = \"pair\"
+node = \"w\"
+insecure-lab = true
+data-directory = \"/var/lib/tandem\"
+[[member]]
+id = 3
+name = \"w\"
+kind = \"witness\"
+addresses = [\"198.18.0.3:7400\"]
+";
+
+    #[test]
+    fn the_election_timeout_moves_the_control_group_s_timers_alone() {
+        let timing = |key: &str| {
+            let text = format!("{key}\n{WITNESS}");
+            timing(&config::bootstrap::read(&text).unwrap())
+        };
+        let own = Timing::default();
+        assert_eq!(timing(""), own);
+        // What the product chooses itself can be said, too.
+        assert_eq!(timing("election-timeout-ms = 400"), own);
+        let quick = timing("election-timeout-ms = 150");
+        let ms = Duration::from_millis;
+        assert_eq!(
+            (
+                quick.control.heartbeat,
+                quick.control.election_min,
+                quick.control.election_max
+            ),
+            (ms(75), ms(150), ms(300))
+        );
+        assert_eq!(quick.state, own.state);
     }
 }

@@ -46,8 +46,8 @@ pub struct Bootstrap {
     pub port: PortChoice,
     /// Session changes that may wait to be agreed on; `None` for the product's own bound.
     pub replication_queue: Option<u32>,
-    /// How long the control group's leader may be silent before others stand for election, at least;
-    /// `None` for the product's own patience. The same for every member.
+    /// Twice this long may the control group's leader be silent, and once or twice more until others stand
+    /// for election; `None` for the product's own patience. The same for every member.
     pub election_timeout: Option<Duration>,
 }
 

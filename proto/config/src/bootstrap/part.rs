@@ -182,7 +182,7 @@ pub(super) fn replication_queue(root: &mut Table<'_>, file: &mut File<'_>) -> Op
     u32::try_from(given.value).ok()
 }
 
-/// A leader is missed after this time at the earliest, in milliseconds.
+/// The measure of all patience with a leader, in milliseconds.
 pub(super) fn election_timeout(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Duration> {
     let given = root.integer(file, "election-timeout-ms")?;
     if !(100..=10_000).contains(&given.value) {

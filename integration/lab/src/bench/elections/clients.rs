@@ -14,12 +14,14 @@ use runtime::Clock;
 use super::notebook::{Notebook, Span, digest};
 use crate::cluster::{Cluster, Member};
 use crate::netns::NamespaceError;
-use crate::operator::Operator;
+use crate::operator::{Operator, Told};
 use crate::topology::pair_witness::SERVER;
 use crate::topology::{PairWitness, Side};
 
 /// Between two questions to a node that does not answer: it is dead, or on its way back.
 const AWAY: Duration = Duration::from_millis(50);
+/// One turn of so many begins with reading what the node runs.
+const READS: u64 = 3;
 /// Between two new sessions: the state group has something to agree on all the time.
 const CHURN: Duration = Duration::from_millis(20);
 /// The discard service (RFC 863): nobody answers.
@@ -121,34 +123,43 @@ fn joined(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 impl Client {
     fn run(self) -> anyhow::Result<()> {
         let mut turn = 0_u64;
+        let mut base = None;
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
-            if !self.take_turn(turn)? {
-                std::thread::sleep(AWAY);
+            // Who has just been told what is the newest need not ask; but nodes' own words are wanted, too.
+            if turn.is_multiple_of(READS) {
+                base = None;
             }
+            let Some(newest) = base.or_else(|| self.read()) else {
+                std::thread::sleep(AWAY);
+                continue;
+            };
+            base = self.commit(turn, newest)?;
         }
         Ok(())
     }
 
-    /// Reads, and commits on what was read; whether the node was there.
-    fn take_turn(&self, turn: u64) -> anyhow::Result<bool> {
+    /// What the node runs, if it is there.
+    fn read(&self) -> Option<u64> {
         let asked = self.clock.now();
-        let Ok(shown) = self.operator.config() else {
-            return Ok(false);
-        };
+        let shown = self.operator.config().ok()?;
         self.notebook.read(self.side, self.since(asked), &shown);
+        Some(shown.revision)
+    }
+
+    /// Commits on `base`; gives the newest revision, if the answer says it.
+    fn commit(&self, turn: u64, base: u64) -> anyhow::Result<Option<u64>> {
         let text = self.next_text(turn);
         std::fs::write(&self.file, &text)?;
         let asked = self.clock.now();
-        let told = self.operator.commit(&self.file, shown.revision)?;
-        self.notebook.commit(
-            self.side,
-            self.since(asked),
-            shown.revision,
-            digest(&text),
-            &told,
-        );
-        Ok(true)
+        let told = self.operator.commit(&self.file, base)?;
+        let span = self.since(asked);
+        self.notebook
+            .commit(self.side, span, base, digest(&text), &told);
+        Ok(match told {
+            Told::Committed { revision, .. } | Told::Stale { revision, .. } => Some(revision),
+            Told::Unknown | Told::NotDone(_) => None,
+        })
     }
 
     /// No two commits of a run have the same text.

@@ -83,14 +83,14 @@ impl Ring<'_> {
         })
     }
 
-    /// Waits until both nodes are ready, agree on a leader, and acknowledge commits; gives the moment of the
+    /// Waits until both nodes are ready, and commits are answered at both again; gives the moment of the
     /// first.
     pub(super) fn whole(&mut self) -> anyhow::Result<Instant> {
         self.stage.wait_until_ready(self.progress)?;
         let whole = self.stage.clock.now();
-        let before = Side::BOTH.map(|side| self.notebook.acknowledged(side));
-        self.wait("commits at both nodes", |ring| {
-            let now = Side::BOTH.map(|side| ring.notebook.acknowledged(side));
+        let before = Side::BOTH.map(|side| self.notebook.answered(side));
+        self.wait("answers to commits at both nodes", |ring| {
+            let now = Side::BOTH.map(|side| ring.notebook.answered(side));
             let grown = before.iter().zip(&now).all(|(before, now)| now > before);
             Ok(grown.then_some(()))
         })?;

@@ -52,7 +52,8 @@ pub struct ElectionsArgs {
     /// Clients that commit, half of them at each node.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(2..=32))]
     pub clients: u8,
-    /// `election-timeout-ms` of all members: a silent leader is missed after this to twice this time.
+    /// `election-timeout-ms` of all members: by the timers alone, a silent leader has a successor after three
+    /// to four times this time.
     #[arg(long, value_name = "MS", default_value_t = 150, value_parser = clap::value_parser!(u16).range(100..=10_000))]
     pub election_timeout: u16,
     /// Print the figures as one JSON object on the last line.

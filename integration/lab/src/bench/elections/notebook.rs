@@ -97,12 +97,13 @@ impl Notebook {
         Some(Instant::from_nanos(first.0))
     }
 
-    /// How many commits `side` has acknowledged.
-    pub(super) fn acknowledged(&self, side: Side) -> usize {
+    /// How many commits `side` has answered by the cluster's word, be it a refusal.
+    pub(super) fn answered(&self, side: Side) -> usize {
         let pages = self.0.lock();
-        let of_side = pages.commits.iter().filter(|(asked, commit)| {
-            *asked == side && matches!(commit.answer, Answer::Committed(_))
-        });
+        let of_side = pages
+            .commits
+            .iter()
+            .filter(|(asked, commit)| *asked == side && !matches!(commit.answer, Answer::Unknown));
         of_side.count()
     }
 
