@@ -101,7 +101,11 @@ impl Operator {
             .stdin(Stdio::null())
             .output()
             .map_err(ObserveError::Run)?;
-        told(output.status.code(), &last_object(&output.stdout)?)
+        match output.status.code() {
+            // Somebody killed the client: what it had sent is on its way.
+            None => Ok(Told::Unknown),
+            Some(exit) => told(exit, &last_object(&output.stdout)?),
+        }
     }
 
     fn observer(&self) -> Observer {
@@ -127,30 +131,28 @@ fn leadership(object: &Value) -> Leadership {
     }
 }
 
-fn told(exit: Option<i32>, object: &Value) -> Result<Told, ObserveError> {
+fn told(exit: i32, object: &Value) -> Result<Told, ObserveError> {
     let revision = object.get("revision").and_then(Value::as_u64);
     match (exit, revision) {
-        (Some(COMMITTED), Some(revision)) => Ok(Told::Committed {
+        (COMMITTED, Some(revision)) => Ok(Told::Committed {
             revision,
             in_force: object.get("in_force") == Some(&Value::from(true)),
         }),
-        (Some(STALE), Some(revision)) => Ok(Told::Stale {
+        (STALE, Some(revision)) => Ok(Told::Stale {
             revision,
             since: since(object),
         }),
-        (Some(UNKNOWN), _) => Ok(Told::Unknown),
-        (Some(COMMITTED | STALE), None) => Err(ObserveError::NotJson {
+        (UNKNOWN, _) => Ok(Told::Unknown),
+        (COMMITTED | STALE, None) => Err(ObserveError::NotJson {
             line: object.to_string(),
         }),
-        (Some(_), _) => Ok(Told::NotDone(
+        (_, _) => Ok(Told::NotDone(
             object
                 .pointer("/error/what")
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned(),
         )),
-        // Somebody killed the client: what it had sent is on its way.
-        (None, _) => Ok(Told::Unknown),
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
         let committed = json!({ "outcome": "committed", "revision": 4, "in_force": true });
         let told = |exit, object: &Value| told(exit, object).unwrap();
         assert_eq!(
-            told(Some(0), &committed),
+            told(0, &committed),
             Told::Committed {
                 revision: 4,
                 in_force: true
@@ -189,21 +191,20 @@ mod tests {
             "since": [{ "revision": 9, "text_checksum": "00000000000000ff" }],
         });
         assert_eq!(
-            told(Some(6), &stale),
+            told(6, &stale),
             Told::Stale {
                 revision: 9,
                 since: vec![(9, 255)]
             }
         );
         let error = json!({ "error": { "what": "no leader", "exit": 1 } });
-        assert_eq!(told(Some(1), &error), Told::NotDone("no leader".to_owned()));
-        assert_eq!(told(Some(7), &error), Told::Unknown);
-        assert_eq!(told(None, &error), Told::Unknown);
+        assert_eq!(told(1, &error), Told::NotDone("no leader".to_owned()));
+        assert_eq!(told(7, &error), Told::Unknown);
     }
 
     #[test]
     fn an_acknowledgement_without_a_number_is_no_answer() {
-        assert!(told(Some(0), &json!({})).is_err());
+        assert!(told(0, &json!({})).is_err());
     }
 
     #[test]

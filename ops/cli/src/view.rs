@@ -61,6 +61,11 @@ pub(crate) trait View: Serialize + Stamped {
     /// Whether the body must stand alone on standard output, so that it can be loaded.
     const LOADABLE: bool = false;
 
+    /// What stands beside a body that must stand alone.
+    fn beside(&self) -> String {
+        String::new()
+    }
+
     /// Its tables, each line complete.
     fn body(&self, look: Look) -> String;
 }

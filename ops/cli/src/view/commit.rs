@@ -1,5 +1,7 @@
 //! What became of a commit: `tandem configure commit`.
 
+use core::fmt::Write as _;
+
 use proto::ops::{CommitConfigReply, ConfigCommit};
 
 use crate::render::{Table, date_line};
@@ -10,27 +12,21 @@ impl View for CommitConfigReply {
         if self.outcome == "stale" {
             return committed_since(self, look);
         }
+        let runs = if self.in_force {
+            "runs it"
+        } else {
+            "does not run it (yet): its log says why, and `tandem show config` when it does"
+        };
         let mut lines = format!(
-            "Configuration {} is committed, based on {}.\n",
-            self.revision, self.base
+            "Configuration {} is committed, based on {}.\nNode {} {runs}.\n",
+            self.revision, self.base, self.node
         );
-        lines = lines
-            + &if self.in_force {
-                format!("Node {} runs it.\n", self.node)
-            } else {
-                format!(
-                    "Node {} does not run it (yet): its log says why, and `tandem show config` when it \
-                     does.\n",
-                    self.node
-                )
-            };
         for what in &self.after_restart {
-            lines = lines
-                + "Takes effect when node "
-                + &self.node
-                + " is started again: "
-                + what
-                + ".\n";
+            let _infallible = writeln!(
+                lines,
+                "Takes effect when node {} is started again: {what}.",
+                self.node
+            );
         }
         lines
     }

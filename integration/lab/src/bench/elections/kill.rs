@@ -10,7 +10,7 @@ use super::clients::Clients;
 use super::notebook::Notebook;
 use crate::cluster::Member;
 use crate::demo::stage::Stage;
-use crate::operator::Leadership;
+use crate::operator::{Leadership, Shown};
 use crate::progress::Progress;
 use crate::topology::Side;
 
@@ -29,7 +29,8 @@ pub(super) struct Kill {
     /// Until the other node says that it leads, in a new term. A look takes as long as the client needs
     /// to start: this is that much too long at most.
     pub(super) election_ms: f64,
-    /// Until the other node acknowledges a commit that the dead leader cannot have agreed to.
+    /// Until a commit is acknowledged that the dead leader cannot have agreed to: by the other node, or by
+    /// any if the dead one was needed.
     pub(super) first_commit_ms: f64,
     /// Whether nobody led before the dead node was started again.
     pub(super) needed_the_dead: bool,
@@ -54,24 +55,14 @@ impl Ring<'_> {
         self.stage.cluster.kill(Member::Node(victim))?;
         let elected = self.elected(survivor, before.term, died + ELECTION_DEADLINE)?;
         let needed_the_dead = elected.is_none();
-        let mut started = None;
-        let elected = match elected {
-            Some(at) => at,
-            None => {
-                started = Some(self.start(victim)?);
-                self.elected_by_anybody(before.term)?
-            }
-        };
-        let first_commit = if needed_the_dead {
-            elected
+        let (elected, first_commit, started) = if let Some(elected) = elected {
+            let first_commit = self.first_commit(died, elected, &[survivor])?;
+            (elected, first_commit, self.start(victim)?)
         } else {
-            self.wait("a commit of the new leader", |ring| {
-                Ok(ring.notebook.first_commit(survivor, died, elected))
-            })?
-        };
-        let started = match started {
-            Some(at) => at,
-            None => self.start(victim)?,
+            let started = self.start(victim)?;
+            let elected = self.elected_by_anybody(before.term)?;
+            let first_commit = self.first_commit(died, elected, &Side::BOTH)?;
+            (elected, first_commit, started)
         };
         let whole = self.whole()?;
         Ok(Kill {
@@ -95,6 +86,19 @@ impl Ring<'_> {
             Ok(grown.then_some(()))
         })?;
         Ok(whole)
+    }
+
+    /// Waits for the first commit that one of `sides` acknowledges and the dead leader cannot have.
+    fn first_commit(
+        &mut self,
+        died: Instant,
+        elected: Instant,
+        sides: &[Side],
+    ) -> anyhow::Result<Instant> {
+        self.wait("a commit of the new leader", |ring| {
+            let first = |side: &Side| ring.notebook.first_commit(*side, died, elected);
+            Ok(sides.iter().filter_map(first).min())
+        })
     }
 
     fn start(&mut self, side: Side) -> anyhow::Result<Instant> {
@@ -171,7 +175,7 @@ impl Ring<'_> {
 }
 
 /// Waits until both nodes run the same, with everybody silent; gives what it is.
-pub(super) fn settled(stage: &mut Stage) -> anyhow::Result<Vec<(Side, crate::operator::Shown)>> {
+pub(super) fn settled(stage: &mut Stage) -> anyhow::Result<Vec<(Side, Shown)>> {
     let deadline = stage.clock.now() + DEADLINE;
     loop {
         stage.cluster.check_running()?;
