@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["types", "proto", "runtime"]),
     ("cli", &["types", "proto", "config"]),
     // proof
+    ("history", &[]),
     (
         "sim",
         &["types", "proto", "raft-state", "raft", "runtime", "ha"],
@@ -58,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "types",
             "wire",
             "runtime",
+            "history",
             "sim",
             "session",
             "fib",
@@ -86,6 +88,7 @@ const PURE: &[&str] = &[
     "raft-state",
     "identity",
     "ha",
+    "history",
 ];
 
 /// What a pure crate must not even be able to call.

@@ -19,6 +19,7 @@ Examples:
   tandem node --config /etc/tandem/node.toml
   tandem show ha --json
   tandem request cluster thaw
+  tandem configure commit site.conf --base 4
   tandem cluster status
   tandem validate site.conf";
 
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     /// Tell a running node to do something.
     #[command(subcommand)]
     Request(cli::RequestCommand),
+    /// Change what the cluster runs.
+    #[command(subcommand)]
+    Configure(cli::ConfigureCommand),
     /// Build a cluster, let machines in, let them go.
     #[command(subcommand)]
     Cluster(cli::ClusterCommand),

@@ -5,7 +5,7 @@
 //!              ├─ witness ─ raft alone
 //!              ├─ demo, lab ─ the laboratory drives this same binary from outside
 //!              ├─ cluster ── machine: become a member; the rest asks a running node
-//!              └─ show, request, validate ─ the operator's client
+//!              └─ show, request, configure, validate ─ the operator's client
 //! ```
 
 mod anchors;
@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Lab(command) => lab::bench::run(&command),
         Command::Show(command) => client(cli::run_show(command)),
         Command::Request(command) => client(cli::run_request(command)),
+        Command::Configure(command) => client(cli::run_configure(command)),
         Command::Cluster(command) => machine::run(command),
         Command::Validate(args) => cli::run_validate(&args),
     }

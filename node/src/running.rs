@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) struct Running {
     /// Its number.
     pub(crate) revision: Revision,
-    /// As it was committed.
-    pub(crate) text: String,
+    /// As it was committed, and by whom.
+    pub(crate) record: Arc<ConfigRecord>,
     /// As actors read it.
     pub(crate) valid: Arc<Valid>,
 }
@@ -63,7 +63,7 @@ pub(crate) fn check(record: &ConfigRecord) -> Result<Running, ConfigurationError
     let origin = format!("committed configuration {}", record.revision);
     Ok(Running {
         revision: record.revision,
-        text: record.text.clone(),
+        record: Arc::new(record.clone()),
         valid: Arc::new(parse(&record.text, origin)?),
     })
 }
@@ -99,7 +99,7 @@ fn warn_of_another(path: &Path, running: &Running) {
     let Ok(text) = read_bounded(path) else {
         return;
     };
-    if means_the_same(&text, &running.text) {
+    if means_the_same(&text, &running.record.text) {
         return;
     }
     tracing::warn!(

@@ -204,6 +204,7 @@ fn start_inward(
     without_quorum: (Policy, Vec<IpAddr>),
     subsystem: &mut Subsystem,
 ) -> Desk {
+    let started_with = Arc::clone(&running.valid);
     let (running_sender, running) = watch::channel(running);
     let (verdict_sender, verdict) = watch::channel(Verdict::default());
     let (utilization_sender, utilization) = watch::channel(Utilization::default());
@@ -251,6 +252,7 @@ fn start_inward(
         data_plane: parts.data_plane.clone(),
         redundancy: parts.redundancy_handle(),
         running,
+        started_with,
         verdict,
         drift,
         films,

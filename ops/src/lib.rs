@@ -14,7 +14,7 @@ mod socket;
 pub mod view;
 
 pub use members::MembersPort;
-pub use ports::{Answer, GoOn, Header, Node, Unanswered};
+pub use ports::{Answer, Commit, GoOn, Header, Node, Unanswered};
 pub use server::serve;
 pub use socket::ServeError;
 pub use view::SessionFilter;

@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
-    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply,
-    SessionsReply, VersionReply, VrrpReply,
+    ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
+    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply,
+    ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
+
+use types::Revision;
 
 use crate::members::MembersPort;
 use crate::view::SessionFilter;
@@ -65,10 +67,22 @@ pub trait Node: Send + Sync + 'static {
     fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply>;
     /// Forgets the candidate `name`.
     fn drop_candidate(&self, name: String) -> Answer<'_, DropCandidateReply>;
+    /// Makes `commit` the running configuration of the cluster, in the name of `by`. Dropping the future
+    /// leaves open whether it is done.
+    fn commit(&self, commit: Commit, by: String) -> Answer<'_, CommitConfigReply>;
     /// What operators may do about members; `None` where there are none.
     fn members_port(&self) -> Option<&dyn MembersPort> {
         None
     }
+}
+
+/// A configuration that an operator wants to run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Commit {
+    /// The whole tree in the operators' grammar; nobody has checked it yet.
+    pub text: String,
+    /// The revision that it was made from; without it, the newest one that the node knows of.
+    pub base: Option<Revision>,
 }
 
 /// How an operator ends the lack of a quorum.
@@ -109,6 +123,12 @@ pub enum Unanswered {
     #[error("{reason}")]
     Refused {
         /// Why, and what to do instead.
+        reason: String,
+    },
+    /// It was tried, and may be done now or later: nobody knows.
+    #[error("{reason}")]
+    OutcomeUnknown {
+        /// What happened, and how to find out.
         reason: String,
     },
     /// The node will not do it without being forced, because it may disturb traffic or lose work.

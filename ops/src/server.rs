@@ -7,26 +7,35 @@ use std::time::Duration;
 use proto::ops::members_server::MembersServer;
 use proto::ops::operator_server::{Operator, OperatorServer};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropCandidateReply, DropCandidateRequest, DropsReply, FibReply,
-    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply,
-    ProcessorsReply, SessionsReply, ShowClusterRequest, ShowConfigRequest, ShowDropsRequest,
-    ShowFibRequest, ShowHaDriftRequest, ShowHaLinksRequest, ShowHaRequest, ShowInterfacesRequest,
-    ShowNeighborsRequest, ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest,
-    ShowVrrpRequest, SurviveClusterRequest, ThawClusterRequest, VersionReply, VrrpReply,
+    ClusterReply, CommitConfigReply, CommitConfigRequest, ConfigReply, DropCandidateReply,
+    DropCandidateRequest, DropsReply, FibReply, HaDriftReply, HaLinksReply, HaReply,
+    InterfacesReply, LineageReply, NeighborsReply, ProcessorsReply, SessionsReply,
+    ShowClusterRequest, ShowConfigRequest, ShowDropsRequest, ShowFibRequest, ShowHaDriftRequest,
+    ShowHaLinksRequest, ShowHaRequest, ShowInterfacesRequest, ShowNeighborsRequest,
+    ShowProcessorsRequest, ShowSessionsRequest, ShowVersionRequest, ShowVrrpRequest,
+    SurviveClusterRequest, ThawClusterRequest, VersionReply, VrrpReply,
 };
 use runtime::Subsystem;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
+use types::{MAX_CONFIGURATION_BYTES, Revision};
 
 use crate::members::MembersApi;
-use crate::ports::{Answer, GoOn, Header, Node, Unanswered};
+use crate::ports::{Answer, Commit, GoOn, Header, Node, Unanswered};
 use crate::socket::{self, ServeError};
 use crate::view::SessionFilter;
 
 /// Longest that a question may stay open: a person is waiting, and a stuck actor must not pile up
 /// questions behind it.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest that a commit may take: the control group tries for five seconds to agree on it, and then
+/// the node puts it in force.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(12);
+
+/// Largest request: a configuration, and room for what surrounds it.
+const LARGEST_REQUEST: usize = MAX_CONFIGURATION_BYTES + 64 * 1024;
 
 /// Questions of one connection that are worked on at once; more wait in the connection.
 const CALLS_PER_CONNECTION: usize = 8;
@@ -47,7 +56,7 @@ pub async fn serve(
         .add_service(MembersServer::new(MembersApi {
             node: Arc::clone(&node),
         }))
-        .add_service(OperatorServer::new(Api { node }));
+        .add_service(OperatorServer::new(Api { node }).max_decoding_message_size(LARGEST_REQUEST));
     subsystem.spawn("ops", async move {
         let incoming = UnixListenerStream::new(listener);
         let stop = async move { shutdown.requested().await };
@@ -73,6 +82,10 @@ impl Api {
             .await
             .map_err(late)
             .flatten();
+        self.reply(answered)
+    }
+
+    fn reply<T: Stamped>(&self, answered: Result<T, Unanswered>) -> Result<Response<T>, Status> {
         let mut reply = answered.map_err(|error| status(&error))?;
         reply.stamp(self.node.header());
         Ok(Response::new(reply))
@@ -193,6 +206,22 @@ impl Operator for Api {
         let name = request.into_inner().name;
         self.answer(self.node.drop_candidate(name)).await
     }
+
+    async fn commit_config(
+        &self,
+        request: Request<CommitConfigRequest>,
+    ) -> Result<Response<CommitConfigReply>, Status> {
+        let by = caller(&request);
+        let CommitConfigRequest { text, base } = request.into_inner();
+        let base = base.map(Revision);
+        let asked = self.node.commit(Commit { text, base }, by);
+        // Too late is not too little: what was proposed may be agreed on after all.
+        let late = |_| Unanswered::OutcomeUnknown {
+            reason: format!("the node did not say within {COMMIT_PATIENCE:?} what became of it"),
+        };
+        let answered = tokio::time::timeout(COMMIT_PATIENCE, asked).await;
+        self.reply(answered.map_err(late).flatten())
+    }
 }
 
 /// Who is at the other end of the socket, as the kernel knows it: nobody can claim to be another.
@@ -212,6 +241,8 @@ fn status(error: &Unanswered) -> Status {
         Unanswered::NotRunning { .. } => Status::unavailable(text),
         Unanswered::Late { .. } => Status::deadline_exceeded(text),
         Unanswered::NotYet { .. } | Unanswered::Refused { .. } => Status::failed_precondition(text),
+        // The one code by which a caller learns that it may be done.
+        Unanswered::OutcomeUnknown { .. } => Status::unknown(text),
         // A code of its own, because the client's exit status says so, too.
         Unanswered::NeedsForce { .. } => Status::aborted(text),
     }
@@ -237,6 +268,7 @@ macro_rules! stamped {
 // A macro, because generated structs share fields and no trait.
 stamped!(
     ClusterReply,
+    CommitConfigReply,
     ConfigReply,
     DropCandidateReply,
     DropsReply,

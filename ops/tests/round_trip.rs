@@ -14,7 +14,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use ops::{ServeError, Unanswered};
 use proto::ops::operator_client::OperatorClient;
-use proto::ops::{ShowClusterRequest, ShowHaRequest, ShowSessionsRequest};
+use proto::ops::{CommitConfigRequest, ShowClusterRequest, ShowHaRequest, ShowSessionsRequest};
 use runtime::Subsystem;
 use sample::{NOW_MS, Sample};
 use tokio::net::UnixStream;
@@ -87,6 +87,47 @@ async fn a_part_that_is_gone_is_named() {
 
     assert_eq!(refused.code(), Code::Unavailable);
     assert_eq!(refused.message(), "the control group is not running");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_commit_reaches_the_node_with_its_base_and_comes_back_with_its_outcome() {
+    let site = Site::open(Sample::default()).await;
+    let mut client = site.client().await;
+    let commit = |base| CommitConfigRequest {
+        text: "config\nexit\n".to_owned(),
+        base,
+    };
+    let told = client.commit_config(commit(None)).await.unwrap();
+    let told = told.into_inner();
+    assert_eq!(
+        (&*told.outcome, told.base, told.revision),
+        ("committed", 3, 4)
+    );
+    assert_eq!((&*told.node, told.unix_ms), ("b", NOW_MS));
+    let told = client.commit_config(commit(Some(1))).await.unwrap();
+    let told = told.into_inner();
+    assert_eq!((&*told.outcome, told.since.len()), ("stale", 2));
+    // What may be done is told by a code of its own.
+    for (base, code) in [(99, Code::Unknown), (98, Code::FailedPrecondition)] {
+        let refused = client.commit_config(commit(Some(base))).await;
+        assert_eq!(refused.unwrap_err().code(), code);
+    }
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_text_that_no_cluster_takes_does_not_reach_the_node() {
+    let site = Site::open(Sample::default()).await;
+    let mut client = site.client().await;
+    let commit = |bytes| CommitConfigRequest {
+        text: "#".repeat(bytes),
+        base: Some(3),
+    };
+    let largest = types::MAX_CONFIGURATION_BYTES;
+    client.commit_config(commit(largest)).await.unwrap();
+    let refused = client.commit_config(commit(2 * largest)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
     site.close().await;
 }
 

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use crate::host::HostError;
 use crate::observe::{HaView, ObserveError, Observer};
+use crate::operator::Operator;
 use crate::process::{Process, ProcessError};
 use crate::topology::{PairWitness, Side};
 use crate::traffic::unix_nanos;
@@ -194,6 +195,11 @@ impl Cluster {
     /// Asks a node about its readiness, as an operator would.
     pub fn ha(&self, side: Side) -> Result<HaView, ObserveError> {
         Observer::new(&self.program, &self.socket(Member::Node(side))).ha()
+    }
+
+    /// An operator at a node's socket.
+    pub fn operator(&self, side: Side) -> Operator {
+        Operator::new(&self.program, &self.socket(Member::Node(side)))
     }
 
     fn take(&mut self, member: Member) -> Option<Process> {

@@ -15,6 +15,7 @@ pub mod link;
 mod load;
 pub mod netns;
 pub mod observe;
+pub mod operator;
 pub mod process;
 mod progress;
 pub mod sandbox;

@@ -106,12 +106,17 @@ impl Observer {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(ObserveError::Silent(why.trim().to_owned()));
         }
-        let text = String::from_utf8_lossy(&output.stdout);
-        let line = text.lines().next_back().unwrap_or_default();
-        serde_json::from_str(line).map_err(|_| ObserveError::NotJson {
-            line: line.to_owned(),
-        })
+        last_object(&output.stdout)
     }
+}
+
+/// The object on the last line of what the program printed.
+pub(crate) fn last_object(printed: &[u8]) -> Result<Value, ObserveError> {
+    let text = String::from_utf8_lossy(printed);
+    let line = text.lines().next_back().unwrap_or_default();
+    serde_json::from_str(line).map_err(|_| ObserveError::NotJson {
+        line: line.to_owned(),
+    })
 }
 
 fn ha_view(object: &Value) -> HaView {

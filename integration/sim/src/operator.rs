@@ -1,12 +1,7 @@
 //! What people and policies do about what they see: here a run's operator acts.
 //!
-<<<<<<< HEAD
-//! Somebody makes room on a full disk and starts the member again whose group has ended for lack of it.
-//! Policies that let a node go on alone give their orders here, too.
-=======
-//! For now somebody starts a member again whose group has ended. A policy that opens a new generation when the peer is gone belongs here, too: it sees a
-//! member through [`Life::look`], and acts through its [`raft::Cluster`].
->>>>>>> store
+//! Somebody starts a member again whose group has ended. Policies that let a node go on alone give their
+//! orders here, too.
 
 use raft::Health;
 use types::NodeId;

@@ -1,9 +1,10 @@
 //! What operators may ask of this node: the port of `ops`, filled with what the parts say.
 //!
-//! Everything but `order` only looks. Every answer is made from snapshots, so that no question can hold
+//! Everything but `order` and `configure` only looks. Every answer is made from snapshots, so that no question can hold
 //! up the node.
 
 mod cluster;
+mod configure;
 mod drift;
 mod ha;
 mod interfaces;
@@ -12,12 +13,15 @@ mod members;
 mod order;
 mod vrrp;
 
+use std::sync::Arc;
+
 use ::ha::Timeline;
+use config::Valid;
 use ops::ports::Answer;
-use ops::{GoOn, Header, SessionFilter, Unanswered};
+use ops::{Commit, GoOn, Header, SessionFilter};
 use proto::ops::{
-    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
-    HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, Processor,
+    ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
+    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply, Processor,
     ProcessorsReply, Route, SessionsReply, VersionReply, VrrpReply,
 };
 use raft::Cluster;
@@ -40,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) data_plane: forwarding::Handle,
     pub(crate) redundancy: Option<::vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
+    /// What the parts that cannot change while they run were made from.
+    pub(crate) started_with: Arc<Valid>,
     pub(crate) verdict: watch::Receiver<Verdict>,
     pub(crate) drift: watch::Receiver<DriftStatus>,
     pub(crate) films: watch::Receiver<Timeline>,
@@ -187,27 +193,11 @@ impl ops::Node for Desk {
     }
 
     fn config(&self, candidate: Option<String>) -> Answer<'_, ConfigReply> {
-        if let Some(name) = candidate {
-            let agreed = self.cluster.control.state();
-            return Box::pin(async move {
-                let missing = "candidate of this name";
-                let found = agreed.candidates().get(&name);
-                let found = found.ok_or(Unanswered::NotYet { missing })?;
-                Ok(ConfigReply {
-                    revision: found.record.revision.0,
-                    text: found.record.text.clone(),
-                    ..ConfigReply::default()
-                })
-            });
-        }
-        let running = self.running.borrow().clone();
-        Box::pin(async move {
-            Ok(ConfigReply {
-                revision: running.revision.0,
-                text: running.text,
-                ..ConfigReply::default()
-            })
-        })
+        Box::pin(async move { self.answer_config(candidate.as_deref()) })
+    }
+
+    fn commit(&self, commit: Commit, by: String) -> Answer<'_, CommitConfigReply> {
+        Box::pin(self.commit_config(commit, by))
     }
 
     fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply> {

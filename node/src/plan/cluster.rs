@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use config::bootstrap::{Bootstrap, MemberKind, Security, StoreChoice};
-use raft::{ClusterPlan, Issuing, Limits, Listen, Member, StoreKind, Timing, TlsFiles};
+use raft::{
+    ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, StoreKind, Timing, TlsFiles,
+};
 
 /// The cluster as `node.toml` describes it.
 pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
@@ -41,8 +43,24 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
             }),
             Security::InsecureLab => None,
         },
-        timing: Timing::default().across(Duration::from_millis(bootstrap.rtt_ms.into())),
+        timing: timing(bootstrap).across(Duration::from_millis(bootstrap.rtt_ms.into())),
         limits: limits(bootstrap),
+    }
+}
+
+/// A leader is missed when it has been silent for twice the timeout, and others stand for election after one
+/// or two more of it. It is heard at least twice in each, and the shorter the heartbeat, the less time it
+/// leaves for a connection to be made: so it is not made shorter than needed.
+fn timing(bootstrap: &Bootstrap) -> Timing {
+    let own = Timing::default();
+    let control = |timeout: Duration| GroupTiming {
+        heartbeat: own.control.heartbeat.min(timeout / 2),
+        election_min: timeout,
+        election_max: timeout * 2,
+    };
+    Timing {
+        control: bootstrap.election_timeout.map_or(own.control, control),
+        ..own
     }
 }
 
@@ -66,5 +84,46 @@ fn member(from: &config::bootstrap::Member) -> Member {
             MemberKind::Witness => raft::MemberKind::Witness,
         },
         addresses: from.addresses.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITNESS: &str = "\
+cluster = \"west\"
+router = \"pair\"
+node = \"w\"
+insecure-lab = true
+data-directory = \"/var/lib/tandem\"
+[[member]]
+id = 3
+name = \"w\"
+kind = \"witness\"
+addresses = [\"198.18.0.3:7400\"]
+";
+
+    #[test]
+    fn the_election_timeout_moves_the_control_group_s_timers_alone() {
+        let timing = |key: &str| {
+            let text = format!("{key}\n{WITNESS}");
+            timing(&config::bootstrap::read(&text).unwrap())
+        };
+        let own = Timing::default();
+        assert_eq!(timing(""), own);
+        // What the product chooses itself can be said, too.
+        assert_eq!(timing("election-timeout-ms = 400"), own);
+        let quick = timing("election-timeout-ms = 150");
+        let ms = Duration::from_millis;
+        assert_eq!(
+            (
+                quick.control.heartbeat,
+                quick.control.election_min,
+                quick.control.election_max
+            ),
+            (ms(75), ms(150), ms(300))
+        );
+        assert_eq!(quick.state, own.state);
     }
 }

@@ -1,4 +1,5 @@
-//! The words after `tandem show` and `tandem validate`; those after `tandem request` are in [`order`].
+//! The words after `tandem show` and `tandem validate`; those after `tandem request` are in
+//! [`order`], those after `tandem configure` in [`configure`].
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,9 +8,11 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use types::Protocol;
 
+mod configure;
 mod members;
 mod order;
 
+pub use configure::{CommitArgs, ConfigureCommand};
 pub use members::{
     ClusterCommand, HaLinkArg, InitArgs, JoinArgs, Kind, Life, MachineArgs, MembersOptions,
     RemoveArgs, ReplaceArgs, TokenArgs,

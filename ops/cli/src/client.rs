@@ -60,10 +60,21 @@ impl<'a> Client<'a> {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let answered = within(self.socket, call(self.operator)).await?;
-        answered
-            .map(Response::into_inner)
-            .map_err(|status| Failure::calling(self.socket, &status))
+        answer(self.socket, PATIENCE, call(self.operator)).await
+    }
+
+    /// Makes one call that changes something and waits for its reply, longer than for a view.
+    pub(crate) async fn change<T, F>(
+        self,
+        call: impl FnOnce(OperatorClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let Self {
+            socket, operator, ..
+        } = self;
+        answer(socket, AGREEMENT, call(operator)).await
     }
 
     /// Makes one call of another service and waits for its reply, longer than for a view.
@@ -71,15 +82,23 @@ impl<'a> Client<'a> {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let answered = tokio::time::timeout(AGREEMENT, call(self.channel)).await;
-        let answered = answered.map_err(|_| Failure::Silent {
-            path: self.socket.to_owned(),
-            waited: AGREEMENT,
-        })?;
-        answered
-            .map(Response::into_inner)
-            .map_err(|status| Failure::calling(self.socket, &status))
+        answer(self.socket, AGREEMENT, call(self.channel)).await
     }
+}
+
+async fn answer<T>(
+    socket: &Path,
+    patience: Duration,
+    asked: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Failure> {
+    let answered = tokio::time::timeout(patience, asked).await;
+    let answered = answered.map_err(|_| Failure::Silent {
+        path: socket.to_owned(),
+        waited: patience,
+    })?;
+    answered
+        .map(Response::into_inner)
+        .map_err(|status| Failure::calling(socket, &status))
 }
 
 /// Longest wait for a change that members have to agree on several times.

@@ -16,6 +16,10 @@ pub const EXIT_NOT_REACHABLE: u8 = 3;
 pub const EXIT_NOT_PERMITTED: u8 = 4;
 /// It may do harm, and was not forced.
 pub const EXIT_NEEDS_FORCE: u8 = 5;
+/// Somebody has committed since the base.
+pub const EXIT_STALE: u8 = 6;
+/// It was tried, and nobody knows whether it is done.
+pub const EXIT_UNKNOWN: u8 = 7;
 
 /// Why a command of the operator has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +92,17 @@ pub enum Failure {
         /// What speaks against it, in its words.
         reason: String,
     },
+    /// The node tried, and cannot tell what came of it.
+    #[error(
+        "nobody knows whether it is committed: {reason}. Read `tandem show config` on either node before \
+         you try again: it may be done, or come later"
+    )]
+    OutcomeUnknown {
+        /// The socket.
+        path: PathBuf,
+        /// Why it is not known.
+        reason: String,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {cause}", path.display())]
     Unreadable {
@@ -125,6 +140,10 @@ impl Failure {
     pub(crate) fn calling(path: &Path, status: &tonic::Status) -> Self {
         match std::error::Error::source(status) {
             Some(source) => Self::lost(path, source),
+            None if status.code() == tonic::Code::Unknown => Self::OutcomeUnknown {
+                path: path.to_owned(),
+                reason: status.message().to_owned(),
+            },
             None if status.code() == tonic::Code::Aborted => Self::NeedsForce {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
@@ -133,6 +152,33 @@ impl Failure {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
             },
+        }
+    }
+
+    /// The same for a call that was to change something: who has sent it and heard nothing back does not
+    /// know what became of it.
+    pub(crate) fn of_a_change(self, socket: &Path) -> Self {
+        let unheard = |reason: String| Self::OutcomeUnknown {
+            path: socket.to_owned(),
+            reason,
+        };
+        match self {
+            Self::Lost { cause, .. } => {
+                unheard(format!("the node went away before it answered ({cause})"))
+            }
+            Self::Silent { waited, .. } => {
+                unheard(format!("the node did not answer within {waited:?}"))
+            }
+            known @ (Self::NoSocket { .. }
+            | Self::NobodyThere { .. }
+            | Self::Denied { .. }
+            | Self::Unreachable { .. }
+            | Self::Refused { .. }
+            | Self::NeedsForce { .. }
+            | Self::OutcomeUnknown { .. }
+            | Self::Unreadable { .. }
+            | Self::Json(_)
+            | Self::Output(_)) => known,
         }
     }
 
@@ -157,6 +203,7 @@ impl Failure {
             | Self::Silent { .. } => EXIT_NOT_REACHABLE,
             Self::Denied { .. } => EXIT_NOT_PERMITTED,
             Self::NeedsForce { .. } => EXIT_NEEDS_FORCE,
+            Self::OutcomeUnknown { .. } => EXIT_UNKNOWN,
         }
     }
 

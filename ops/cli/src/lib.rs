@@ -1,7 +1,8 @@
-//! The operator's client: `tandem show …`, `tandem request …` and `tandem validate …`.
+//! The operator's client: `tandem show …`, `tandem request …`, `tandem configure …` and
+//! `tandem validate …`.
 //!
 //! ```text
-//! args ─► client ──gRPC over a Unix socket──► node      (show, request)
+//! args ─► client ──gRPC over a Unix socket──► node      (show, request, configure)
 //!           └─► view ─► render: tables, or one JSON object
 //! args ─► validate ─► config                            (validate; needs no node)
 //! ```
@@ -10,6 +11,7 @@
 
 mod args;
 mod client;
+mod configure;
 mod failure;
 mod members;
 mod render;
@@ -20,15 +22,18 @@ mod validate;
 mod view;
 
 pub use args::{
-    CandidateArgs, ClusterRequest, ConfigArgs, DropsArgs, HaArgs, HaView, RequestCommand,
-    RequestOptions, Rows, SessionsArgs, ShowCommand, ShowOptions, SurviveArgs, ValidateArgs,
+    CandidateArgs, ClusterRequest, CommitArgs, ConfigArgs, ConfigureCommand, DropsArgs, HaArgs,
+    HaView, RequestCommand, RequestOptions, Rows, SessionsArgs, ShowCommand, ShowOptions,
+    SurviveArgs, ValidateArgs,
 };
 pub use args::{
     ClusterCommand, HaLinkArg, InitArgs, JoinArgs, Kind, Life, MachineArgs, MembersOptions,
     RemoveArgs, ReplaceArgs, TokenArgs,
 };
+pub use configure::{Committed, configure, run_configure};
 pub use failure::{
-    EXIT_COMMAND, EXIT_NEEDS_FORCE, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, Failure,
+    EXIT_COMMAND, EXIT_NEEDS_FORCE, EXIT_NOT_PERMITTED, EXIT_NOT_REACHABLE, EXIT_STALE,
+    EXIT_UNKNOWN, Failure,
 };
 pub use members::{MembersQuestion, members, run_members};
 pub use request::{request, run_request};

@@ -113,7 +113,7 @@ fn page<V: View>(reply: &V, command: &ShowCommand, stopwatch: &Stopwatch) -> Res
     Ok(if V::LOADABLE {
         Page {
             out: body,
-            err: top + &end,
+            err: top + &reply.beside() + &end,
         }
     } else {
         Page {

@@ -114,7 +114,8 @@ fn check_together(bootstrap: &Bootstrap) -> Vec<Problem> {
     }
 }
 
-fn people(file: &Path, valid: bool, problems: &Problems) -> String {
+/// What people read about a file.
+pub(crate) fn people(file: &Path, valid: bool, problems: &Problems) -> String {
     let counts = [
         (problems.errors(), "error"),
         (problems.warnings(), "warning"),
@@ -177,7 +178,7 @@ const fn severity(severity: Severity) -> &'static str {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+pub(crate) struct Report<'a> {
     file: String,
     valid: bool,
     /// How many there are, listed or not.
@@ -199,7 +200,8 @@ struct Entry<'a> {
     next_step: &'a str,
 }
 
-fn json<'a>(file: &Path, valid: bool, problems: &'a Problems) -> Report<'a> {
+/// What programs read about a file.
+pub(crate) fn json<'a>(file: &Path, valid: bool, problems: &'a Problems) -> Report<'a> {
     let entry = |problem: &'a Problem| Entry {
         severity: severity(problem.severity),
         line: problem.at.map(|at| at.line),

@@ -1,6 +1,7 @@
 //! What people read of each reply. `--json` prints the reply itself.
 
 mod cluster;
+mod commit;
 mod config;
 mod drops;
 mod fib;
@@ -17,10 +18,10 @@ mod version;
 mod vrrp;
 
 use proto::ops::{
-    ClusterReply, ConfigReply, DropCandidateReply, DropsReply, FibReply, HaDriftReply,
-    HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply, MembersReply,
-    NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply, VersionReply,
-    VrrpReply,
+    ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
+    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply,
+    MembersReply, NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply,
+    VersionReply, VrrpReply,
 };
 use serde::Serialize;
 
@@ -60,6 +61,11 @@ pub(crate) trait View: Serialize + Stamped {
     /// Whether the body must stand alone on standard output, so that it can be loaded.
     const LOADABLE: bool = false;
 
+    /// What stands beside a body that must stand alone.
+    fn beside(&self) -> String {
+        String::new()
+    }
+
     /// Its tables, each line complete.
     fn body(&self, look: Look) -> String;
 }
@@ -82,6 +88,7 @@ macro_rules! stamped {
 // A macro, because generated structs share fields and no trait.
 stamped!(
     ClusterReply,
+    CommitConfigReply,
     ConfigReply,
     DropCandidateReply,
     DropsReply,

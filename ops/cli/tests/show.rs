@@ -132,6 +132,13 @@ async fn config_leaves_standard_output_to_what_can_be_loaded() {
         "{}",
         page.err
     );
+    assert!(
+        page.err
+            .contains("\nConfiguration 3, committed by uid 1000 Sat 2026-11-21 10:39:12 UTC\n"),
+        "{}",
+        page.err
+    );
+    assert!(!page.err.contains("not in force"), "{}", page.err);
     site.close().await;
 }
 

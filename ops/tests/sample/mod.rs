@@ -4,13 +4,14 @@
 
 mod members;
 
-use ops::{Answer, GoOn, Header, Node, SessionFilter, Unanswered, view};
+use ops::{Answer, Commit, GoOn, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
-    Candidate, ClusterReply, ConfigReply, DriftRepairs, DropCandidateReply, DropsReply,
-    FailedCheck, Failover, FibReply, HaDriftReply, HaLink, HaLinkDetail, HaLinksReply, HaPeer,
-    HaReply, Interface, InterfacesReply, Leaders, LineageReply, NeighborsReply, Processor,
-    ProcessorsReply, QuorumView, RaftGroup, RaftMember, ReplicationDirection, Route, SessionsReply,
-    Survival, TableComparison, VersionReply, VirtualRouter, VrrpReply,
+    Candidate, ClusterReply, CommitConfigReply, ConfigCommit, ConfigReply, DriftRepairs,
+    DropCandidateReply, DropsReply, FailedCheck, Failover, FibReply, HaDriftReply, HaLink,
+    HaLinkDetail, HaLinksReply, HaPeer, HaReply, Interface, InterfacesReply, Leaders, LineageReply,
+    NeighborsReply, Processor, ProcessorsReply, QuorumView, RaftGroup, RaftMember,
+    ReplicationDirection, Route, SessionsReply, Survival, TableComparison, VersionReply,
+    VirtualRouter, VrrpReply,
 };
 use types::{
     DropReason, Endpoint, Epoch, FlowKey, Giid, Hop, MacAddr, Name, NeighborRecord, NodeId,
@@ -185,9 +186,46 @@ impl Node for Sample {
             Ok(ConfigReply {
                 revision,
                 text,
+                author: "uid 1000".to_owned(),
+                at_unix_ms: Some(NOW_MS - 60_000),
+                committed_revision: 3,
                 ..ConfigReply::default()
             })
         })
+    }
+
+    /// What became of a commit depends on its base alone: there are 3, and nobody commits but uids.
+    fn commit(&self, commit: Commit, by: String) -> Answer<'_, CommitConfigReply> {
+        let base = commit.base.map_or(3, |base| base.0);
+        let reply = CommitConfigReply {
+            base,
+            ..CommitConfigReply::default()
+        };
+        let answer = match base {
+            3 if by.starts_with("uid ") => Ok(CommitConfigReply {
+                outcome: "committed".to_owned(),
+                revision: 4,
+                in_force: commit.text.contains("vrid  10"),
+                after_restart: vec!["VRRP is another".to_owned()],
+                ..reply
+            }),
+            99 => Err(Unanswered::OutcomeUnknown {
+                reason: "the control group did not answer within 5s".to_owned(),
+            }),
+            98 => Err(Unanswered::Refused {
+                reason: "the control group takes nothing; nothing was changed".to_owned(),
+            }),
+            _ => Ok(CommitConfigReply {
+                outcome: "stale".to_owned(),
+                revision: 3,
+                since: (2..=3)
+                    .filter(|revision| *revision > base)
+                    .map(commit_of)
+                    .collect(),
+                ..reply
+            }),
+        };
+        Box::pin(async { answer })
     }
 
     fn go_on(&self, order: GoOn, by: String) -> Answer<'_, LineageReply> {
@@ -255,6 +293,15 @@ impl Node for Sample {
             ..VersionReply::default()
         };
         Box::pin(async { Ok(reply) })
+    }
+}
+
+fn commit_of(revision: u64) -> ConfigCommit {
+    ConfigCommit {
+        revision,
+        author: "uid 1000".to_owned(),
+        at_unix_ms: NOW_MS - 60_000,
+        text_checksum: "00c0ffee00c0ffee".to_owned(),
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Bootstrap {
     pub replication_queue: Option<u32>,
     /// How long the farthest member takes to answer, in milliseconds; 0 for members beside each other.
     pub rtt_ms: u32,
+    /// Twice this long may the control group's leader be silent, and once or twice more until others stand
+    /// for election; `None` for the product's own patience. The same for every member.
+    pub election_timeout: Option<Duration>,
 }
 
 impl Bootstrap {

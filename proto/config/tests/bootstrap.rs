@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use config::bootstrap::{Bootstrap, PortChoice, Security, StoreChoice, WithoutQuorum, read};
 use config::{Problem, parse};
@@ -500,4 +501,27 @@ fn the_store_is_one_of_two_on_every_member() {
             &[("store", "none of the choices")],
         );
     }
+}
+
+#[test]
+fn an_election_timeout_has_bounds_and_is_every_member_s() {
+    let timeout = |value: &str| with("port =", &format!("election-timeout-ms = {value}\nport ="));
+    assert_eq!(good(SAMPLE).election_timeout, None);
+    for (value, milliseconds) in [("100", 100), ("150", 150), ("10000", 10_000)] {
+        let read = good(&timeout(value)).election_timeout;
+        assert_eq!(read, Some(Duration::from_millis(milliseconds)));
+    }
+    for (value, reason) in [
+        ("99", "outside 100–10000"),
+        ("10001", "outside 100–10000"),
+        ("\"150ms\"", "not a whole number"),
+    ] {
+        fails(&timeout(value), &[("election-timeout-ms", reason)]);
+    }
+    let witness = "cluster = \"west\"\nrouter = \"pair\"\nnode = \"w\"\ninsecure-lab = true\n\
+                   data-directory = \"/var/lib/tandem\"\nelection-timeout-ms = 150\n\
+                   [[member]]\nid = 3\nname = \"w\"\nkind = \"witness\"\n\
+                   addresses = [\"198.18.0.3:7400\"]\n";
+    let read = good(witness).election_timeout;
+    assert_eq!(read, Some(Duration::from_millis(150)));
 }

@@ -3,6 +3,7 @@
 //! Absolute figures of such a laboratory move from machine to machine; the ratio of two measurements
 //! of the same minute is what counts, and each bar is one.
 
+pub mod elections;
 pub mod failover;
 pub mod forwarding;
 mod pair;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub use elections::ElectionsArgs;
 pub use failover::FailoverArgs;
 pub use forwarding::ForwardingArgs;
 pub use raft::RaftArgs;
@@ -41,6 +43,8 @@ pub enum LabCommand {
 /// What can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchCommand {
+    /// The leader killed again and again under load: how soon there is another one, and what is lost.
+    Elections(ElectionsArgs),
     /// A node's failure: Tandem beside keepalived and conntrackd.
     Failover(FailoverArgs),
     /// Established UDP sessions with source NAT through one node, on one core.
@@ -54,6 +58,7 @@ pub enum BenchCommand {
 /// Runs a laboratory command; to be called before the process starts any thread.
 pub fn run(command: &LabCommand) -> ExitCode {
     match command {
+        LabCommand::Bench(BenchCommand::Elections(args)) => elections::run(args),
         LabCommand::Bench(BenchCommand::Failover(args)) => failover::run(args),
         LabCommand::Bench(BenchCommand::Forwarding(args)) => forwarding::run(args),
         LabCommand::Bench(BenchCommand::Raft(args)) => raft::run(args),

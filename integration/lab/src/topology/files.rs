@@ -17,6 +17,8 @@ pub struct SiteOptions {
     pub advertisement_ms: u16,
     /// Election weight of node a; node b has 100.
     pub priority_of_a: u8,
+    /// `election-timeout-ms` of every member; `None` leaves it to the product.
+    pub election_timeout_ms: Option<u16>,
 }
 
 impl Default for SiteOptions {
@@ -24,6 +26,7 @@ impl Default for SiteOptions {
         Self {
             advertisement_ms: 10,
             priority_of_a: 110,
+            election_timeout_ms: None,
         }
     }
 }
@@ -37,7 +40,7 @@ const HEARTBEAT_PORT: u16 = 7401;
 pub fn files(member: Member, home: &Path, options: SiteOptions) -> Vec<MemberFile> {
     let mut files = vec![MemberFile {
         name: "node.toml",
-        text: bootstrap(member, home),
+        text: bootstrap(member, home, options),
     }];
     if let Member::Node(_) = member {
         files.push(MemberFile {
@@ -48,13 +51,16 @@ pub fn files(member: Member, home: &Path, options: SiteOptions) -> Vec<MemberFil
     files
 }
 
-fn bootstrap(member: Member, home: &Path) -> String {
+fn bootstrap(member: Member, home: &Path, options: SiteOptions) -> String {
     let home = home.display();
     let mut text = format!(
         "cluster = \"lab\"\nrouter = \"pair\"\nnode = \"{}\"\ninsecure-lab = true\n\
          data-directory = \"{home}/data\"\napi-socket = \"{home}/tandem.sock\"\n",
         member.name()
     );
+    if let Some(timeout) = options.election_timeout_ms {
+        let _infallible = writeln!(text, "election-timeout-ms = {timeout}");
+    }
     if let Member::Node(_) = member {
         let _infallible = writeln!(text, "configuration = \"{home}/site.conf\"");
     }
@@ -258,8 +264,12 @@ mod tests {
 
     #[test]
     fn the_products_own_checks_accept_the_files() {
+        let options = SiteOptions {
+            election_timeout_ms: Some(150),
+            ..SiteOptions::default()
+        };
         for member in Member::ALL {
-            for file in files(member, Path::new("/run/lab"), SiteOptions::default()) {
+            for file in files(member, Path::new("/run/lab"), options) {
                 let problems = match file.name {
                     "node.toml" => config::bootstrap::read(&file.text).map(drop),
                     _ => config::parse(&file.text)

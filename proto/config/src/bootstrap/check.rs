@@ -48,6 +48,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     let port: Option<PortChoice> = part::choice(&mut root, file, "port");
     let replication_queue = part::replication_queue(&mut root, file);
     let rtt_ms = part::rtt_ms(&mut root, file);
+    let election_timeout = part::election_timeout(&mut root, file);
     let security = part::security(&mut root, file);
     let tables = root.tables(file, "member");
     let members: Vec<_> = tables
@@ -82,6 +83,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         port: port.unwrap_or_default(),
         replication_queue,
         rtt_ms: rtt_ms.unwrap_or_default(),
+        election_timeout,
     })
 }
 

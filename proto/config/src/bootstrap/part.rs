@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use types::{Name, NodeId};
 
@@ -194,6 +195,20 @@ pub(super) fn rtt_ms(root: &mut Table<'_>, file: &mut File<'_>) -> Option<u32> {
         return None;
     }
     u32::try_from(given.value).ok()
+}
+
+/// The measure of all patience with a leader, in milliseconds.
+pub(super) fn election_timeout(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Duration> {
+    let given = root.integer(file, "election-timeout-ms")?;
+    if !(100..=10_000).contains(&given.value) {
+        let fault = Fault::new(
+            "it is outside 100–10000",
+            "write a number from 100 to 10000, the same for every member, or take it away for 400",
+        );
+        file.object(&given, fault);
+        return None;
+    }
+    u64::try_from(given.value).ok().map(Duration::from_millis)
 }
 
 /// Either TLS or nothing at all, and that in so many words.
