@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use config::text_file::{ReadError, read_text};
 use config::{Problem, Valid};
-use raft::{Control, ProposeError};
+use raft::{Control, Health, ProposeError};
 use raft_state::{ConfigRecord, ControlCommand, ControlOutcome, ControlState};
 use runtime::Clock;
 use tokio::sync::watch;
@@ -15,6 +15,12 @@ use types::Revision;
 
 /// Between two attempts to propose the first configuration while the cluster forms.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// For reading the log behind the last snapshot, and for a leader to say how much of its end counts. Without
+/// a leader the end may never count, and a node must not wait for that: it starts with what it knows.
+const REPLAY: Duration = Duration::from_millis(500);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A committed configuration, checked.
 #[derive(Clone, Debug)]
@@ -83,7 +89,7 @@ pub(crate) async fn obtain(
     // Cancel safe: waiting takes nothing, and a proposal that was cancelled may be made again,
     // because it says that it is based on no configuration at all.
     let running = tokio::select! {
-        found = committed(&mut agreed) => found?,
+        found = committed(control, &mut agreed, clock) => found?,
         failed = propose(control, proposal, clock) => return Err(failed),
     };
     if let Some(path) = first {
@@ -124,13 +130,35 @@ fn read_bounded(path: &Path) -> Result<String, ReadError> {
 }
 
 async fn committed(
+    control: &Control,
     agreed: &mut watch::Receiver<Arc<ControlState>>,
+    clock: Clock,
 ) -> Result<Running, ConfigurationError> {
-    let state = agreed
+    agreed
         .wait_for(|state| state.config().is_some())
         .await
         .map_err(|_| ConfigurationError::Gone)?;
+    replayed(control, clock).await;
+    let state = Arc::clone(&agreed.borrow());
     state.config().map_or(Err(ConfigurationError::Gone), check)
+}
+
+/// Waits until this node has applied what is on its disk. What it finds first is as old as its last snapshot:
+/// a node that began with that would run a configuration that was replaced long ago, if only for a moment.
+async fn replayed(control: &Control, clock: Clock) {
+    let deadline = clock.now() + REPLAY;
+    while clock.now() < deadline {
+        let status = control.status();
+        let through = match status.health {
+            Health::Starting => false,
+            Health::Ok | Health::NoQuorum => status.applied >= status.last_log,
+            Health::Stopped(_) => true,
+        };
+        if through {
+            return;
+        }
+        clock.wait_until(Some(clock.now() + LOOK)).await;
+    }
 }
 
 fn read_first(path: &Path) -> Result<String, ConfigurationError> {
