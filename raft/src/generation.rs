@@ -19,7 +19,7 @@ use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
 use crate::local::Local;
 use crate::membership::{ADMISSION, QUESTION, found};
-use crate::network::{hello, join};
+use crate::network::{Turn, hello, join};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
@@ -216,6 +216,7 @@ impl Generations {
             peers: self.state.peers.clone(),
             id,
             generation: 0,
+            turn: Turn::new(None),
         }
     }
 

@@ -306,6 +306,15 @@ pub(crate) type Entry<G> = openraft::alias::EntryOf<Types<G>>;
 pub(crate) type SnapshotMeta<G> = SnapshotMetaOf<Types<G>>;
 pub(crate) type StoredMembership<G> = StoredMembershipOf<Types<G>>;
 
+/// Term and index of an entry. Of two entries of one log the later has the higher position, and one that
+/// was overwritten a lower one than what took its place.
+pub(crate) type Position = (u64, u64);
+
+/// Where `id` is.
+pub(crate) fn position<G: Group>(id: &LogId<G>) -> Position {
+    (id.committed_leader_id().term, id.index())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

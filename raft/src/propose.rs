@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::error::ProposeError;
 use crate::group::Group;
 use crate::local::Local;
-use crate::network::{Asked, Clients, Peers, ProposeReply, propose_here, propose_to};
+use crate::network::{Asked, Clients, Peers, ProposeReply, Turn, propose_here, propose_to};
 use crate::seat::{Running, Seat};
 
 /// Proposals that may wait; beyond, whoever proposes waits, which is what an operator's API wants.
@@ -136,6 +136,8 @@ impl<G: Group> Proposer<G> {
             peers: self.peers.clone(),
             id: running.id,
             generation: running.generation,
+            // Whoever proposes, asks or joins sends no entries.
+            turn: Turn::new(None),
         }
     }
 }

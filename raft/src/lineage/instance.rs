@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
-use crate::network::Clients;
+use crate::network::{Clients, Turn};
 use crate::propose::Proposer;
 use crate::seat::{Gate, Running};
 use crate::store::{
@@ -79,13 +79,14 @@ impl Instance {
         )
         .probed_by(local.probe(ControlGroup::NAME, lineage.wire()));
         let (snapshot, end) = (machine.shared_snapshot(), machine.tell_end());
+        let log = LogStore::durable(recovered, journal.clone());
         let clients = Clients {
             local: Arc::clone(local),
             peers: Arc::clone(&control.peers),
             id,
             generation: lineage.wire(),
+            turn: Turn::new(log.kept()),
         };
-        let log = LogStore::durable(recovered, journal.clone());
         let raft =
             openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
                 .await

@@ -16,7 +16,7 @@ pub(super) struct Sent<G: Group> {
     pub(super) at: Instant,
     term: u64,
     previous: Option<LogId<G>>,
-    last: Option<LogId<G>>,
+    pub(super) last: Option<LogId<G>>,
 }
 
 impl<G: Group> Sent<G> {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use types::NodeId;
 
 use super::transport::{Failure, Lane, Peers};
+use super::turn::Turn;
 use super::{run, seal};
 use crate::group::{Group, GroupName, MemberId};
 use crate::local::Local;
@@ -22,6 +23,8 @@ pub(crate) struct Clients {
     pub(crate) peers: Peers,
     pub(crate) id: MemberId,
     pub(crate) generation: u64,
+    /// Who hears of an entry when.
+    pub(crate) turn: Turn,
 }
 
 impl Clients {
@@ -44,6 +47,7 @@ impl Clients {
             peers: Arc::clone(&self.peers),
             to,
             strip,
+            turn: self.turn.clone(),
             lane,
         }
     }
@@ -59,6 +63,7 @@ pub(super) struct Client {
     pub(super) to: Option<NodeId>,
     /// The target is a witness: it gets positions, not content.
     pub(super) strip: bool,
+    pub(super) turn: Turn,
     pub(super) lane: Lane,
 }
 

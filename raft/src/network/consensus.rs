@@ -27,8 +27,11 @@ use super::snapshot::{Parcel, deliver};
 use super::transport::{Failure, Lane};
 use super::{run, seal};
 use crate::config::in_message;
-use crate::group::{Group, Types, Vote};
+use crate::group::{Group, LogId, Types, Vote, position};
 use crate::store::{decode, encode};
+
+/// Heartbeats for which the witness waits for the other node.
+const LATE: u32 = 3;
 
 type CommittedLeader<G> = openraft::alias::CommittedLeaderIdOf<Types<G>>;
 
@@ -116,9 +119,10 @@ fn paced<G: Group>(
 ) -> Requests<G> {
     let full = usize::try_from(in_message(G::NAME)).unwrap_or(usize::MAX);
     let begin = (input, client, None);
-    let paced = futures::stream::unfold(begin, move |(mut input, client, last)| async move {
+    let paced = futures::stream::unfold(begin, move |(mut input, mut client, last)| async move {
         client.pace(last).await;
         let request = input.next().await?;
+        client.turn(&request).await;
         // Behind a full one there is more already.
         let last = (request.entries.len() < full).then(|| client.local.clock.now());
         Some((request, (input, client, last)))
@@ -179,6 +183,23 @@ impl<G: Group> GroupClient<G> {
 }
 
 impl Client {
+    /// Waits until a witness may hear of everything in `rpc`.
+    async fn turn<G: Group>(&mut self, rpc: &AppendEntriesRequest<Types<G>>) {
+        if let (true, Some(last)) = (self.strip, rpc.entries.last()) {
+            let patience = self.timing().heartbeat * LATE;
+            self.turn
+                .of_witness(position::<G>(&last.log_id), patience)
+                .await;
+        }
+    }
+
+    /// A node holds everything up to `last`.
+    fn holds<G: Group>(&self, last: Option<LogId<G>>) {
+        if let (false, Some(last)) = (self.strip, last) {
+            self.turn.holds(position::<G>(&last));
+        }
+    }
+
     /// A message with entries, and what its answer has to fit.
     fn entries<G: Group>(&self, mut rpc: AppendEntriesRequest<Types<G>>) -> (Sent<G>, Request) {
         if self.strip {
@@ -207,8 +228,9 @@ impl Client {
         let answer = decode(seal::open(reply)?);
         let at = sent.at;
         let answer = sent.streamed(answer.map_err(|error| Failure::Broken(error.to_string()))?)?;
-        if answer.is_ok() {
+        if let Ok(matching) = &answer {
             self.acknowledged(at);
+            self.holds::<G>(*matching);
         }
         Ok(answer)
     }
@@ -232,16 +254,18 @@ impl<G: Group> RaftNetworkV2<Types<G>> for GroupClient<G> {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types<G>>, RPCError<Types<G>>> {
         if self.client.strip {
+            self.client.turn(&rpc).await;
             strip::<G>(&mut rpc);
         }
         let sent = Sent::<G>::of(&rpc, self.client.local.clock.now());
-        let at = sent.at;
+        let (at, last) = (sent.at, sent.last);
         let answer = self.rpc(Kind::Append, &rpc, option).await?;
         let answer = sent
             .answered(answer)
             .map_err(|failure| unreachable::<G>(&failure))?;
         if answer.is_success() {
             self.client.acknowledged(at);
+            self.client.holds::<G>(last);
         }
         Ok(answer)
     }

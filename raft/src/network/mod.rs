@@ -21,6 +21,7 @@ mod server;
 mod sieve;
 mod snapshot;
 mod transport;
+mod turn;
 
 pub(crate) use client::Clients;
 pub(crate) use questions::{
@@ -31,3 +32,4 @@ pub use server::Server;
 pub(crate) use server::propose_here;
 pub(crate) use transport::Peers;
 pub use transport::{Failure, Lane, Replies, Streaming, Transport};
+pub(crate) use turn::Turn;

@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::group::MemberId;
     use crate::local::tests::pair_with_witness;
+    use crate::network::Turn;
     use crate::network::transport::{Failure, Lane, Transport};
 
     #[derive(Debug)]
@@ -199,6 +200,7 @@ mod tests {
                     peers: Arc::new(Nobody),
                     to: Some(NodeId(node)),
                     strip,
+                    turn: Turn::new(None),
                     lane: Lane::Urgent,
                 }
             };

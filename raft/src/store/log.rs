@@ -19,8 +19,9 @@ use raft_state::{ControlLineage, Incarnation, Versioned};
 
 use super::codec::{decode, encode};
 use super::journal::Journal;
+use super::kept::{Keeping, Kept};
 use super::keyspace::{Change, Key, KvStore, StoreError};
-use crate::group::{Entry, Group, LogId, SnapshotMeta, Types, Vote};
+use crate::group::{Entry, Group, LogId, SnapshotMeta, Types, Vote, position};
 
 mod turn;
 
@@ -32,6 +33,7 @@ pub(crate) struct LogStore<G: Group> {
     // One writer (the consensus), many readers (one for each peer), each for microseconds.
     log: Arc<RwLock<Log<G>>>,
     journal: Journal,
+    keeping: Keeping,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +182,7 @@ impl<G: Group> LogStore<G> {
         Self {
             log: Arc::default(),
             journal: Journal::None,
+            keeping: Keeping::from((0, 0)),
         }
     }
 
@@ -194,11 +197,20 @@ impl<G: Group> LogStore<G> {
     }
 
     /// The log that was on the disk, going on there.
-    pub(crate) fn durable(log: Recovered<G>, journal: Journal) -> Self {
+    pub(crate) fn durable(recovered: Recovered<G>, journal: Journal) -> Self {
+        let log = recovered.log;
+        let newest = log.entries.values().next_back().map(RaftEntry::log_id);
+        let last = newest.or(log.purged);
         Self {
-            log: Arc::new(RwLock::new(log.log)),
+            keeping: Keeping::from(last.as_ref().map_or((0, 0), position::<G>)),
+            log: Arc::new(RwLock::new(log)),
             journal,
         }
+    }
+
+    /// How far the log is on the disk; `None` of one that is on none.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        (!self.journal.is_none()).then(|| self.keeping.watch())
     }
 }
 
@@ -284,6 +296,7 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
         I::IntoIter: OptionalSend,
     {
         let mut changes = Vec::new();
+        let mut last = (0, 0);
         {
             let durable = !self.journal.is_none();
             let mut log = self.log.write();
@@ -292,15 +305,23 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
                 if durable {
                     changes.push(Change::Put(Key::Entry(index), encode(&entry)?));
                 }
+                last = position::<G>(&entry.log_id());
                 log.entries.insert(index, entry);
             }
         }
+        let keeping = self.keeping.clone();
         #[cfg(feature = "mutants")]
         if crate::mutants::is(crate::mutants::Mutant::AppendBeforeSync) {
+            keeping.reached(last);
             callback.io_completed(Ok(()));
             return self.journal.note(changes).await;
         }
-        let done = Box::new(move |result| callback.io_completed(result));
+        let done = Box::new(move |result: io::Result<()>| {
+            if result.is_ok() {
+                keeping.reached(last);
+            }
+            callback.io_completed(result);
+        });
         self.journal.submit(changes, done).await;
         Ok(())
     }

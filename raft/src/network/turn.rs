@@ -1,0 +1,120 @@
+//! The witness is told last.
+//!
+//! A witness holds places of entries and no content, and its place counts all the same: nobody whose log
+//! is shorter gets its vote. An entry that only the leader and the witness have is therefore lost with
+//! the leader, and with it everybody's chance to lead. So an entry goes to the witness
+//!
+//! - when the leader has it on its disk, since a power cut would leave the witness alone with it, and
+//! - when the other node has it, as long as that one is there and keeps up. When it is not, leader and
+//!   witness go on alone, knowingly: then the leader's disk is all that there is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::group::Position;
+use crate::store::Kept;
+
+/// Whose turn it is to hear of an entry; one for each running instance of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    reach: Arc<watch::Sender<Reach>>,
+    /// How far this instance's own log is on the disk, if it is on one.
+    kept: Option<Kept>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Reach {
+    /// The last entry that the other node holds; `None` while it is away or too slow.
+    held: Option<Position>,
+    /// The last entry that the witness was told of.
+    told: Position,
+}
+
+impl Turn {
+    pub(crate) fn new(kept: Option<Kept>) -> Self {
+        Self {
+            reach: Arc::new(watch::Sender::new(Reach::default())),
+            kept,
+        }
+    }
+
+    /// The other node holds everything up to `at`. One that was away is waited for again when it
+    /// has caught up with the witness.
+    pub(super) fn holds(&self, at: Position) {
+        self.reach.send_if_modified(|reach| {
+            let follows = reach.held.is_some() || at >= reach.told;
+            let news = follows && reach.held < Some(at);
+            if news {
+                reach.held = Some(at);
+            }
+            news
+        });
+    }
+
+    /// Waits until the witness may hear of `at`: for this member's disk as long as it takes, for the
+    /// other node up to `patience`. Cancel safe.
+    pub(super) async fn of_witness(&mut self, at: Position, patience: Duration) {
+        if let Some(kept) = &mut self.kept {
+            kept.until(at).await;
+        }
+        let mut reach = self.reach.subscribe();
+        let held = reach.wait_for(|reach| reach.held.is_none_or(|held| held >= at));
+        let in_time = tokio::time::timeout(patience, held).await.is_ok();
+        self.reach.send_modify(|reach| {
+            reach.told = reach.told.max(at);
+            if !in_time {
+                reach.held = None;
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    async fn took(turn: &mut Turn, at: Position) -> Duration {
+        let begun = tokio::time::Instant::now();
+        turn.of_witness(place, PATIENCE).await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_witness_waits_for_a_node_that_keeps_up() {
+        let mut turn = Turn::new(None);
+        turn.holds((1, 4));
+        let mut witness = turn.clone();
+        let mut waiting = Box::pin(witness.of_witness((1, 5), PATIENCE));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        turn.holds((1, 5));
+        assert!(waiting.as_mut().now_or_never().is_some());
+        assert_eq!(took(&mut turn, (1, 3)).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_falls_silent_is_waited_for_once_and_again_when_it_has_caught_up() {
+        let mut turn = Turn::new(None);
+        assert_eq!(
+            took(&mut turn, (1, 4)).await,
+            Duration::ZERO,
+            "nobody is there"
+        );
+        turn.holds((1, 4));
+        assert_eq!(took(&mut turn, (1, 5)).await, PATIENCE);
+        assert_eq!(took(&mut turn, (1, 9)).await, Duration::ZERO);
+        turn.holds((1, 8));
+        assert_eq!(
+            took(&mut turn, (1, 10)).await,
+            Duration::ZERO,
+            "it is still behind"
+        );
+        turn.holds((1, 10));
+        assert_eq!(took(&mut turn, (1, 11)).await, PATIENCE);
+    }
+}
