@@ -32,6 +32,9 @@ use crate::store::{decode, encode};
 
 /// Heartbeats for which the witness waits for the other node.
 const LATE: u32 = 3;
+/// After a stream that did not open. The consensus library rests between requests, and where none could
+/// be sent it would try again at once, for as long as the other host says that nobody is there.
+const REST: Duration = Duration::from_millis(20);
 
 type CommittedLeader<G> = openraft::alias::CommittedLeaderIdOf<Types<G>>;
 
@@ -165,9 +168,13 @@ impl<G: Group> GroupClient<G> {
             asked.lock().push_back(sent);
             request
         });
-        let replies = open(&self.client, requests.boxed(), patience)
-            .await
-            .map_err(|failure| unreachable::<G>(&failure))?;
+        let replies = match open(&self.client, requests.boxed(), patience).await {
+            Ok(replies) => replies,
+            Err(failure) => {
+                tokio::time::sleep(REST).await;
+                return Err(unreachable::<G>(&failure).into());
+            }
+        };
         let results = replies.map(move |reply| {
             let read = |reply: proto::raft::Reply| {
                 let sent = unanswered.lock().pop_front();

@@ -193,7 +193,8 @@ impl Server {
         let group = GroupName::from_wire(header.group).ok_or_else(|| bad("no such group"))?;
         let source = MemberId::from_u64(header.source).ok_or_else(|| bad("no such member"))?;
         if source.node == self.local.me.id {
-            return Err(bad("the sender says that it is this member"));
+            let reason = "the sender says that it is this member";
+            return Err(Failure::Untrusted(reason.to_owned()));
         }
         self.member(source.node)?;
         Ok((group, source))
