@@ -24,6 +24,12 @@ pub enum Mutant {
     ToldWitness,
     /// A leader that comes back goes on in its term, without what it had not yet on its disk.
     LeaderRestored,
+    /// The witness hears of an entry at once, whoever else has it.
+    WitnessToldFirst,
+    /// What was answered for is forgotten before it was applied here.
+    AnsweredForgotten,
+    /// Who gives way forgets what only it has.
+    AsideForgotten,
 }
 
 thread_local! {

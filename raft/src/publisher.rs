@@ -61,6 +61,10 @@ impl Publisher {
             // Noted before it is proposed: whatever comes later has not necessarily heard of it.
             let generation = self.generation();
             self.propose(&StateCommand::Batch(Arc::clone(&batch))).await;
+            #[cfg(feature = "mutants")]
+            if crate::mutants::is(crate::mutants::Mutant::AnsweredForgotten) {
+                continue;
+            }
             unheard.answered(generation, batch);
         }
     }
@@ -208,7 +212,7 @@ mod tests {
         unheard.answered(None, batch(2));
         unheard.answered(Some(2), batch(3));
         assert_eq!(numbers(&unheard.lost_to(2)), [1, 2]);
-        assert_eq!(numbers(&unheard.lost_to(2)), []);
+        assert!(unheard.lost_to(2).is_empty());
         assert_eq!(unheard.len(), 1);
     }
 }

@@ -67,3 +67,18 @@ fn content_that_is_sent_to_the_witness_is_caught() {
 fn a_leader_that_goes_on_in_its_term_after_a_restart_is_caught() {
     caught(Mutant::LeaderRestored);
 }
+
+#[test]
+fn a_witness_that_is_told_first_is_caught() {
+    caught(Mutant::WitnessToldFirst);
+}
+
+#[test]
+fn an_answered_batch_that_is_forgotten_is_caught() {
+    caught(Mutant::AnsweredForgotten);
+}
+
+#[test]
+fn commits_of_a_lineage_that_lost_and_are_forgotten_are_caught() {
+    caught(Mutant::AsideForgotten);
+}

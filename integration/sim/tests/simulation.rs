@@ -67,6 +67,8 @@ fn seeds_that_have_shown_a_bug_show_none_any_more() {
         (Topology::PairWitness, 3_059),
         // The same, while the next batch was on its way and reached the next generation first.
         (Topology::PairWitness, 128),
+        // The witness alone had an entry whose leader had lost it, and never voted again.
+        (Topology::PairWitness, 675),
     ];
     for (topology, seed) in found {
         let run = sim::run(topology, seed, Trace::default());

@@ -47,6 +47,10 @@ pub(super) async fn hand_over(
     aside: &[Aside],
     winner: &ControlState,
 ) -> HandedOver {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is(crate::mutants::Mutant::AsideForgotten) {
+        return HandedOver::All;
+    }
     let me = &control.local.me;
     let mut room = true;
     for (lineage, lost) in aside

@@ -80,9 +80,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_millis(300);
 
     async fn took(turn: &mut Turn, at: Position) -> Duration {
-        let begun = tokio::time::Instant::now();
-        turn.of_witness(place, PATIENCE).await;
-        begun.elapsed()
+        let clock = runtime::Clock::start_at(0);
+        turn.of_witness(at, PATIENCE).await;
+        clock.now() - types::Instant::START
     }
 
     #[tokio::test(start_paused = true)]
