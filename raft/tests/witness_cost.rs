@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
-    Timing,
+    StoreKind, Timing,
 };
 use runtime::{Clock, Subsystem};
 use support::{eventually, put};
@@ -122,6 +122,7 @@ fn plan(
         members: (1..).zip(addresses).map(member).collect(),
         listen: Listen::Bound(vec![listener]),
         data_dir: folder.join(me.to_string()),
+        store: StoreKind::default(),
         tls: None,
         timing: Timing::default(),
         limits: Limits::default(),

@@ -21,7 +21,7 @@ use std::time::Duration;
 use raft::seam::{Server, Surroundings, start_in};
 use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
-    Timing,
+    StoreKind, Timing,
 };
 use raft_state::Incarnation;
 use runtime::{Clock, Subsystem};
@@ -113,6 +113,7 @@ impl Trio {
                 members: members.map(member).to_vec(),
                 listen: Listen::Addresses(Vec::new()),
                 data_dir: "(in memory)".into(),
+                store: StoreKind::default(),
                 tls: None,
                 timing: self.timing,
                 limits: self.limits,
