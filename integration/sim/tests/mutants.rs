@@ -29,11 +29,6 @@ fn entries_that_are_acknowledged_before_they_are_on_the_disk_are_caught() {
 }
 
 #[test]
-fn votes_that_are_given_before_they_are_on_the_disk_are_caught() {
-    caught(Mutant::VoteBeforeSync);
-}
-
-#[test]
 fn a_node_that_returns_as_the_member_it_was_is_caught() {
     caught(Mutant::OldMemberId);
 }
@@ -66,11 +61,6 @@ fn content_that_is_sent_to_the_witness_is_caught() {
 #[test]
 fn a_leader_that_goes_on_in_its_term_after_a_restart_is_caught() {
     caught(Mutant::LeaderRestored);
-}
-
-#[test]
-fn a_witness_that_is_told_first_is_caught() {
-    caught(Mutant::WitnessToldFirst);
 }
 
 #[test]
