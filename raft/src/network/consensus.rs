@@ -88,7 +88,10 @@ impl<G: Group> GroupClient<G> {
         self.client
             .call(kind, lane, question, option.soft_ttl())
             .await
-            .map_err(|failure| unreachable::<G>(&failure).into())
+            .map_err(|failure| {
+                self.client.missed(&failure);
+                unreachable::<G>(&failure).into()
+            })
     }
 }
 
@@ -171,6 +174,7 @@ impl<G: Group> GroupClient<G> {
         let replies = match open(&self.client, requests.boxed(), patience).await {
             Ok(replies) => replies,
             Err(failure) => {
+                self.client.missed(&failure);
                 tokio::time::sleep(REST).await;
                 return Err(unreachable::<G>(&failure).into());
             }
@@ -193,7 +197,10 @@ impl Client {
     /// Waits until a witness may hear of everything in `rpc`.
     async fn turn<G: Group>(&mut self, rpc: &AppendEntriesRequest<Types<G>>) {
         if let (true, Some(last)) = (self.strip, rpc.entries.last()) {
-            let patience = self.timing().heartbeat * LATE;
+            // How far a witness is does not make the other node late.
+            let timing = self.timing();
+            let rtt = self.local.timing.rtt;
+            let patience = timing.heartbeat.saturating_sub(rtt) * LATE + rtt;
             self.turn
                 .of_witness(position::<G>(&last.log_id), patience)
                 .await;
@@ -204,6 +211,20 @@ impl Client {
     fn holds<G: Group>(&self, last: Option<LogId<G>>) {
         if let (false, Some(last)) = (self.strip, last) {
             self.turn.holds(position::<G>(&last));
+        }
+    }
+
+    /// Something could not be sent: whoever is not even connected is not waited for. One that is only late
+    /// may have it.
+    fn missed(&self, failure: &Failure) {
+        match failure {
+            Failure::Unsent(_) if !self.strip => self.turn.away(),
+            Failure::Unsent(_)
+            | Failure::Refused(_)
+            | Failure::Invalid(_)
+            | Failure::Untrusted(_)
+            | Failure::Late(_)
+            | Failure::Broken(_) => {}
         }
     }
 

@@ -4,9 +4,9 @@
 //! is shorter gets its vote. An entry that only the leader and the witness have is therefore lost with
 //! the leader, and with it everybody's chance to lead. So an entry goes to the witness
 //!
-//! - when the leader has it on its disk, since a power cut would leave the witness alone with it, and
-//! - when the other node has it, as long as that one is there and keeps up. When it is not, leader and
-//!   witness go on alone, knowingly: then the leader's disk is all that there is.
+//! - when the other node has it, as long as that one is there and keeps up;
+//! - else when the leader has it on its disk, since a power cut would leave the witness alone with it.
+//!   Leader and witness go on alone then, knowingly: the leader's disk is all that there is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,15 +53,31 @@ impl Turn {
         });
     }
 
-    /// Waits until the witness may hear of `at`: for this member's disk as long as it takes, for the
-    /// other node up to `patience`. Cancel safe.
+    /// The other node is not there.
+    pub(super) fn away(&self) {
+        self.reach
+            .send_if_modified(|reach| reach.held.take().is_some());
+    }
+
+    /// Waits until the witness may hear of `at`: for the other node up to `patience`, for this member's
+    /// disk as long as it takes. Cancel safe.
     pub(super) async fn of_witness(&mut self, at: Position, patience: Duration) {
-        if let Some(kept) = &mut self.kept {
-            kept.until(at).await;
-        }
-        let mut reach = self.reach.subscribe();
-        let held = reach.wait_for(|reach| reach.held.is_none_or(|held| held >= at));
-        let in_time = tokio::time::timeout(patience, held).await.is_ok();
+        let (mut there, mut gone) = (self.reach.subscribe(), self.reach.subscribe());
+        let kept = &mut self.kept;
+        let alone = async {
+            let away = gone.wait_for(|reach| reach.held.is_none());
+            // Whether it has gone or is only late: the disk decides.
+            let _gone = tokio::time::timeout(patience, away).await.is_ok();
+            if let Some(kept) = kept {
+                kept.until(at).await;
+            }
+        };
+        let held = async { there.wait_for(|reach| reach.held >= Some(at)).await.is_ok() };
+        let in_time = tokio::select! {
+            biased;
+            held = held => held,
+            () = alone => false,
+        };
         self.reach.send_modify(|reach| {
             reach.told = reach.told.max(at);
             if !in_time {
@@ -76,6 +92,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::store::Keeping;
 
     const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -116,5 +133,24 @@ mod tests {
         );
         turn.holds((1, 10));
         assert_eq!(took(&mut turn, (1, 11)).await, PATIENCE);
+        turn.holds((1, 11));
+        turn.away();
+        assert_eq!(took(&mut turn, (1, 12)).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn either_the_other_node_has_it_or_the_leaders_disk() {
+        let keeping = Keeping::from((1, 4));
+        let mut turn = Turn::new(Some(keeping.watch()));
+        let mut waiting = Box::pin(turn.of_witness((1, 5), PATIENCE));
+        assert!(
+            waiting.as_mut().now_or_never().is_none(),
+            "nobody would have it"
+        );
+        keeping.reached((1, 5));
+        assert!(waiting.as_mut().now_or_never().is_some());
+        drop(waiting);
+        turn.holds((1, 9));
+        assert_eq!(took(&mut turn, (1, 9)).await, Duration::ZERO, "a full disk");
     }
 }

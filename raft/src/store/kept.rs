@@ -10,14 +10,14 @@ use crate::group::Position;
 
 /// Says how far the log is on the disk. Clones say it of the same log.
 #[derive(Clone, Debug)]
-pub(super) struct Keeping(Arc<watch::Sender<Position>>);
+pub(crate) struct Keeping(Arc<watch::Sender<Position>>);
 
 impl Keeping {
-    pub(super) fn from(position: Position) -> Self {
+    pub(crate) fn from(position: Position) -> Self {
         Self(Arc::new(watch::Sender::new(position)))
     }
 
-    pub(super) fn reached(&self, position: Position) {
+    pub(crate) fn reached(&self, position: Position) {
         self.0.send_if_modified(|known| {
             let news = position > *known;
             *known = position.max(*known);
@@ -25,7 +25,7 @@ impl Keeping {
         });
     }
 
-    pub(super) fn watch(&self) -> Kept {
+    pub(crate) fn watch(&self) -> Kept {
         Kept(self.0.subscribe())
     }
 }

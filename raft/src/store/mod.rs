@@ -35,6 +35,8 @@ pub use engine::StoreKind;
 pub use health::{NoRoom, StorageHealth};
 pub(crate) use incarnation::next_incarnation;
 pub(crate) use journal::Journal;
+#[cfg(test)]
+pub(crate) use kept::Keeping;
 pub(crate) use kept::Kept;
 pub use keyspace::{Change, Headroom, Key, KvStore, StoreError};
 pub(crate) use log::{Aside, Held, LogStore, Recovered};

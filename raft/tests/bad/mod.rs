@@ -132,7 +132,7 @@ impl Stage {
             source: self.life(from, group),
             generation: match group {
                 1 => cluster.control.lineage().lineage.unwrap().wire(),
-                _ => self.status(to, group).generation,
+                _ => cluster.control.state().lineage().unwrap().wire(),
             },
             protocol: 2,
         }
