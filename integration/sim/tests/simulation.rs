@@ -1,4 +1,4 @@
-//! Runs repeat, and some dozens of them of each topology find nothing wrong.
+//! Runs repeat, and some of each topology find nothing wrong.
 
 use sim::campaign::{Campaign, StopAt};
 use sim::{Topology, Trace};
@@ -31,11 +31,11 @@ fn keeping_the_history_does_not_change_it() {
 }
 
 #[test]
-fn everything_holds_in_some_dozens_of_runs() {
+fn everything_holds_in_some_runs() {
     let more = std::env::var(MORE)
         .ok()
         .and_then(|seeds| seeds.parse().ok());
-    let seeds = more.unwrap_or(30);
+    let seeds = more.unwrap_or(10);
     let campaign = Campaign {
         first_seed: 1,
         seeds,
@@ -46,7 +46,7 @@ fn everything_holds_in_some_dozens_of_runs() {
     assert!(report.failures.is_empty(), "{:#?}", report.failures);
     for tally in report.topologies.values() {
         assert_eq!(tally.seeds, seeds);
-        assert!(tally.answers > 1_000);
+        assert!(tally.answers > 30 * seeds);
     }
 }
 
