@@ -63,7 +63,12 @@ pub fn run(args: &MemberArgs) -> ExitCode {
 }
 
 fn serve(args: &MemberArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // As the product runs nodes and witnesses.
+    let mut builder = match kind(args.number) {
+        MemberKind::Node => tokio::runtime::Builder::new_multi_thread(),
+        MemberKind::Witness => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder
         .worker_threads(2)
         .thread_name("tandem")
         .enable_all()

@@ -17,6 +17,9 @@ use crate::sandbox::Sandbox;
 pub(super) const BAR_LAG_MS: f64 = 50.0;
 /// After this time the standby must hold every session.
 const GRACE: Duration = Duration::from_secs(1);
+/// Between the first agreement and the load. A leader trusts the other node after it has answered for two
+/// seconds; before that the witness is half of every quorum, and hears everything at once.
+const LEAD_IN: Duration = Duration::from_secs(3);
 /// For buffers to be given back before memory is read.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Slower than offered by more than this is not the offered rate.
@@ -79,6 +82,7 @@ impl Ours<'_> {
     /// Offers `rate` new sessions a second for `seconds`, to a cluster of its own.
     pub(super) fn step(&self, name: &str, rate: u64, seconds: u64) -> anyhow::Result<Step> {
         let mut trio = Trio::start(self.network, self.sandbox, name, self.clock)?;
+        std::thread::sleep(LEAD_IN);
         let count = rate * seconds;
         let used_before = trio.processor_times()?;
         let (bytes_before, begun) = (trio.bytes(WITNESS)?, self.clock.now());
