@@ -15,7 +15,7 @@ use types::{Instant, NodeId};
 
 use crate::clock::{DAWN_UNIX_NS, Millis};
 use crate::disk::Disk;
-use crate::network::{Body, Letter, Outbox, Post, Question};
+use crate::network::{Body, Inflows, Letter, Outbox, Part, Post, Question};
 use crate::topology::Topology;
 
 /// What all members of a run have in common.
@@ -24,6 +24,8 @@ pub(crate) struct Habits {
     pub(crate) topology: Topology,
     pub(crate) timing: Timing,
     pub(crate) limits: Limits,
+    /// Entries flow on streams, as they do between the product's members.
+    pub(crate) streams: bool,
 }
 
 /// One member.
@@ -53,6 +55,7 @@ pub(crate) struct Life {
     moved_at: Millis,
     /// It is not moved until then.
     pub(crate) stalled_until: Option<Millis>,
+    inflows: Inflows,
     notebook: Arc<Notebook>,
     // In this order: tasks go before what they use.
     runtime: tokio::runtime::Runtime,
@@ -127,6 +130,7 @@ impl Member {
             transport: Arc::new(Post {
                 me: self.id,
                 outbox: Arc::clone(outbox),
+                streams: habits.streams,
             }),
             probe: Some(Arc::<Notebook>::clone(&notebook) as Arc<dyn Probe>),
         };
@@ -140,6 +144,7 @@ impl Member {
             now: Millis(0),
             moved_at: now,
             stalled_until: None,
+            inflows: Inflows::default(),
             notebook,
             runtime,
             _subsystem: subsystem,
@@ -201,6 +206,14 @@ impl Life {
             envelope.body = Body::Answer(question.put_to(&server).await);
             outbox.lock().letters.push(envelope);
         });
+    }
+
+    /// Hands a part of a stream over; replies go back through `outbox` in the given envelope.
+    pub(crate) fn flow(&mut self, part: Part, envelope: Letter, outbox: &Arc<Mutex<Outbox>>) {
+        let begun = self.inflows.arrived(part, envelope, &self.server, outbox);
+        if let Some(begun) = begun {
+            self.spawn(begun);
+        }
     }
 
     /// The member goes on after a stall, and finds that time has passed.

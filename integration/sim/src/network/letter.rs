@@ -6,6 +6,8 @@ use proto::raft::{HelloReply, HelloRequest, Kind, Reply, Request, SnapshotChunk}
 use raft::seam::{Failure, Server};
 use types::NodeId;
 
+use super::flow::Part;
+
 /// One message on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Letter {
@@ -24,8 +26,15 @@ impl Letter {
             Body::Question(Question::Call(bytes)) => {
                 Request::decode(bytes.clone()).is_ok_and(|request| request.kind() != Kind::Propose)
             }
-            Body::Question(Question::Snapshot(_) | Question::Hello(_)) | Body::Answer(_) => true,
+            Body::Question(Question::Snapshot(_) | Question::Hello(_))
+            | Body::Answer(_)
+            | Body::Part(_) => true,
         }
+    }
+
+    /// Whether a connection sends it again when it is lost.
+    pub(crate) const fn is_repeated(&self) -> bool {
+        matches!(self.body, Body::Part(_))
     }
 }
 
@@ -33,6 +42,8 @@ impl Letter {
 pub(crate) enum Body {
     Question(Question),
     Answer(Answer),
+    /// Of a stream.
+    Part(Part),
 }
 
 /// A question, encoded.
@@ -98,28 +109,32 @@ impl Question {
 impl std::fmt::Display for Question {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Call(bytes) => match Request::decode(bytes.clone()) {
-                Ok(request) => {
-                    let header = request.header.clone().unwrap_or_default();
-                    let kind = match request.kind() {
-                        Kind::Unspecified => "?",
-                        Kind::Append => "append",
-                        Kind::Vote => "vote",
-                        Kind::PreVote => "pre-vote",
-                        Kind::TransferLeader => "transfer",
-                        Kind::Propose => "propose",
-                        Kind::Join => "join",
-                        Kind::Yield => "yield",
-                    };
-                    let (group, generation) = (header.group, header.generation);
-                    write!(f, "{kind} g{group}.{generation} #{:08x}", digest(bytes))
-                }
-                Err(error) => write!(f, "unreadable: {error}"),
-            },
+            Self::Call(bytes) => f.write_str(&summary(bytes)),
             Self::Snapshot(chunks) => write!(f, "snapshot in {} chunks", chunks.len()),
             Self::Hello(_) => f.write_str("hello"),
         }
     }
+}
+
+/// A request in a few words.
+pub(super) fn summary(bytes: &Bytes) -> String {
+    let request = match Request::decode(bytes.clone()) {
+        Ok(request) => request,
+        Err(error) => return format!("unreadable: {error}"),
+    };
+    let header = request.header.clone().unwrap_or_default();
+    let kind = match request.kind() {
+        Kind::Unspecified => "?",
+        Kind::Append => "append",
+        Kind::Vote => "vote",
+        Kind::PreVote => "pre-vote",
+        Kind::TransferLeader => "transfer",
+        Kind::Propose => "propose",
+        Kind::Join => "join",
+        Kind::Yield => "yield",
+    };
+    let (group, generation) = (header.group, header.generation);
+    format!("{kind} g{group}.{generation} #{:08x}", digest(bytes))
 }
 
 /// Tells two contents apart in a trace (FNV-1a).

@@ -3,6 +3,7 @@
 //! Every direction between two members is a link of its own, so that a partition may be one-way. A
 //! message takes a random time, so that messages overtake each other; it may be lost or come twice.
 
+mod flow;
 mod letter;
 mod post;
 
@@ -10,12 +11,18 @@ use std::collections::BTreeMap;
 
 use types::NodeId;
 
+pub(crate) use flow::{Inflows, Part};
 pub(crate) use letter::{Body, Letter, Question, digest};
 pub(crate) use post::{Outbox, Post};
 
 use crate::clock::Millis;
 use crate::random::Random;
 use crate::topology::Topology;
+
+/// How long a connection waits before it sends again what was lost.
+const AGAIN: Millis = Millis(200);
+/// How often it does.
+const TRIES: u64 = 6;
 
 /// One direction between two members.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,9 +100,15 @@ impl Network {
         let Some(link) = self.links.get(&(from, to)).copied() else {
             return Vec::new();
         };
-        if link.cut || self.random.happens(link.loss) {
+        let tries = if letter.is_repeated() { TRIES } else { 1 };
+        let mut lost = 0;
+        while lost < tries && (link.cut || self.random.happens(link.loss)) {
+            lost += 1;
+        }
+        if lost == tries {
             return Vec::new();
         }
+        let now = now + Millis(AGAIN.0 * lost);
         let twice = self.random.happens(link.duplicates) && letter.may_come_twice();
         let copies = if twice { 2 } else { 1 };
         let (least, most) = link.delay;

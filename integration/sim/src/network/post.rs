@@ -11,15 +11,16 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use proto::raft::{HelloReply, HelloRequest, Reply, Request, SnapshotChunk};
-use raft::seam::{Failure, Lane, Transport};
+use raft::seam::{Failure, Lane, Replies, Streaming, Transport};
 use tokio::sync::oneshot;
 use types::NodeId;
 
+use super::flow::{Outflow, Part, Replying};
 use super::letter::{Answer, Body, Letter, Question, read};
 
 /// A connection that is silent for so long is dead, however patient the one is who asked: on a real one
 /// the transport's own pings find that out. Longer than any snapshot takes here.
-const SILENCE: Duration = Duration::from_millis(1_500);
+pub(super) const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// What members have handed in, and who waits for an answer. Shared by all members: there is but one
 /// thread.
@@ -27,6 +28,8 @@ const SILENCE: Duration = Duration::from_millis(1_500);
 pub(crate) struct Outbox {
     pub(crate) letters: Vec<Letter>,
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
+    /// Streams that somebody listens to.
+    flows: BTreeMap<u64, Replying>,
     tickets: u64,
 }
 
@@ -55,12 +58,27 @@ impl Outbox {
         let waiting = self.waiting.remove(&ticket);
         waiting.is_some_and(|sender| sender.send(answer).is_ok())
     }
+
+    /// Hands a reply to whoever listens to its stream.
+    pub(crate) fn replied(&mut self, ticket: u64, number: u64, reply: Answer) {
+        if let Some(flow) = self.flows.get_mut(&ticket)
+            && !flow.arrived(number, reply)
+        {
+            self.flows.remove(&ticket);
+        }
+    }
+
+    pub(super) fn forget_flow(&mut self, ticket: u64) {
+        self.flows.remove(&ticket);
+    }
 }
 
 /// The way of one life of a member to the others.
 pub(crate) struct Post {
     pub(crate) me: NodeId,
     pub(crate) outbox: Arc<Mutex<Outbox>>,
+    /// Whether entries flow on streams, or are asked one by one.
+    pub(crate) streams: bool,
 }
 
 impl fmt::Debug for Post {
@@ -77,6 +95,23 @@ impl Post {
         }
         self.outbox.lock().waiting.remove(&ticket);
         Err(Failure::Late(format!("nothing within {patience:?}")))
+    }
+
+    /// Asks `to` to listen to a stream.
+    fn open(&self, to: NodeId) -> Outflow {
+        let mut outbox = self.outbox.lock();
+        outbox.tickets += 1;
+        let ticket = outbox.tickets;
+        let (replying, replies) = Replying::new();
+        outbox.flows.insert(ticket, replying);
+        let envelope = Letter {
+            from: self.me,
+            to,
+            ticket,
+            body: Body::Part(Part::Open),
+        };
+        outbox.letters.push(envelope.clone());
+        Outflow::new(Arc::clone(&self.outbox), envelope, replies)
     }
 }
 
@@ -120,6 +155,30 @@ impl Transport for Post {
         Box::pin(async move {
             let question = Question::hello(&question);
             reply(self.ask(to, question, patience).await?)
+        })
+    }
+
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        self.streams.then_some(self as &dyn Streaming)
+    }
+}
+
+impl Streaming for Post {
+    fn append(
+        &self,
+        to: NodeId,
+        _lane: Lane,
+        questions: BoxStream<'static, Request>,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<Replies, Failure>> {
+        Box::pin(async move {
+            let mut flow = self.open(to);
+            match tokio::time::timeout(patience, flow.replies.next()).await {
+                Ok(Some(Ok(_listens))) => Ok(flow.run(questions)),
+                Ok(Some(Err(failure))) => Err(failure),
+                Ok(None) => Err(Failure::Broken("the stream has ended".to_owned())),
+                Err(_late) => Err(Failure::Late(format!("nothing within {patience:?}"))),
+            }
         })
     }
 }

@@ -94,6 +94,8 @@ impl World {
             topology,
             timing: timing(Millis(random.between(1_000, 3_000))),
             limits: limits(random.between(8, 200)),
+            // One by one in some runs: a transport need not have streams.
+            streams: random.happens(800),
         };
         let power = topology
             .members()

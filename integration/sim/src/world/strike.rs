@@ -110,10 +110,17 @@ impl World {
     pub(super) fn crash(&mut self, node: NodeId, down: Millis) {
         self.ambush.remove(&node);
         let back_at = self.now + down;
-        let Some(member) = self.member(node).filter(|member| member.life.is_some()) else {
+        if self.member(node).is_none_or(|member| member.life.is_none()) {
+            return;
+        }
+        let outbox = std::sync::Arc::clone(&self.outbox);
+        let said = outbox.lock().letters.len();
+        let Some(member) = self.member(node) else {
             return;
         };
         let lost = member.crash();
+        // Who has no power does not even say that its connections end.
+        outbox.lock().letters.truncate(said);
         self.forget(node);
         self.power.insert(node, back_at);
         self.trace

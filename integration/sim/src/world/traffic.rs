@@ -7,7 +7,7 @@ use types::NodeId;
 use super::{Violation, World};
 use crate::invariant::{Applied, Observation};
 use crate::member::{Seen, State};
-use crate::network::{Body, Letter};
+use crate::network::{Body, Letter, Part};
 use crate::operator::ended;
 
 /// Between two looks at whether a group has ended somewhere.
@@ -36,6 +36,11 @@ impl World {
                 self.outbox.lock().answer(letter.ticket, answer);
                 return Ok(());
             }
+            Body::Part(Part::Reply(number, reply)) => {
+                self.outbox.lock().replied(letter.ticket, number, reply);
+                return Ok(());
+            }
+            Body::Part(part) => return self.hand_on(part, (letter.from, letter.to), letter.ticket),
             Body::Question(question) => question,
         };
         let Some(member) = self.members.iter().find(|member| member.id == letter.to) else {
@@ -66,6 +71,50 @@ impl World {
             self.observe(&Observation::Carried { to, bytes })?;
         }
         Ok(())
+    }
+
+    /// Hands a part of a stream to the member that answers it.
+    fn hand_on(
+        &mut self,
+        part: Part,
+        (from, to): (NodeId, NodeId),
+        ticket: u64,
+    ) -> Result<(), Violation> {
+        let refusal = self.refuses.then(|| match &part {
+            Part::Open => Failure::Unsent("connection refused".to_owned()),
+            Part::Question(..) | Part::End(_) | Part::Reply(..) => {
+                Failure::Broken("the connection was reset".to_owned())
+            }
+        });
+        let envelope = |body| Letter {
+            from: to,
+            to: from,
+            ticket,
+            body,
+        };
+        let outbox = std::sync::Arc::clone(&self.outbox);
+        let Some(member) = self.members.iter_mut().find(|member| member.id == to) else {
+            return Ok(());
+        };
+        let Some(life) = &mut member.life else {
+            if let Some(refusal) = refusal {
+                self.send(&envelope(Body::Part(Part::Reply(0, Err(refusal)))));
+            }
+            return Ok(());
+        };
+        let kind = member.kind;
+        let carried = match &part {
+            Part::Question(_, bytes) => Some(bytes.clone()),
+            Part::Open | Part::End(_) | Part::Reply(..) => None,
+        };
+        life.flow(part.clone(), envelope(Body::Part(part)), &outbox);
+        match carried {
+            Some(bytes) => self.observe(&Observation::Carried {
+                to: kind,
+                bytes: &bytes,
+            }),
+            None => Ok(()),
+        }
     }
 
     fn send(&mut self, letter: &Letter) {
@@ -170,5 +219,6 @@ fn describe(what: &str, letter: &Letter) -> String {
             format!("{from}→{to} #{ticket} answer {digest:08x} {what}")
         }
         Body::Answer(Err(failure)) => format!("{from}→{to} #{ticket} {failure} {what}"),
+        Body::Part(part) => format!("{from}→{to} ={ticket} {part} {what}"),
     }
 }
