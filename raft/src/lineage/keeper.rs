@@ -195,7 +195,7 @@ impl Keeper {
             reason: order.reason,
             by: order.by.clone(),
             at_unix_ms: local.clock.unix_millis(),
-            revision: held.state().revision(),
+            revision: held.agreed_revision(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::io;
 use openraft::EntryPayload;
 use raft_state::{ControlCommand, ControlLineage, ControlState, Incarnation, Survival, Versioned};
 use serde::{Deserialize, Serialize};
+use types::Revision;
 
 use super::{
     Change, Key, Log, LogId, LogStore, Recovered, SnapshotMeta, StoredSnapshot, encode,
@@ -90,6 +91,13 @@ impl Held {
     /// is.
     pub(crate) fn state(&self) -> ControlState {
         state_upto(self.snapshot.as_ref(), &self.log, Some(u64::MAX))
+    }
+
+    /// The last revision that is known to be agreed on, and so in every later state of the lineage. The
+    /// tail of the log may hold others, of which the lineage knows nothing if it goes on elsewhere.
+    pub(crate) fn agreed_revision(&self) -> Revision {
+        let upto = self.log.committed.map(|committed| committed.index());
+        state_upto(self.snapshot.as_ref(), &self.log, upto).revision()
     }
 
     /// Whether there is nothing that anybody could miss.

@@ -8,7 +8,8 @@ use super::lineage::ControlLineage;
 use super::state::ControlState;
 use super::survival::{Survival, Survivals};
 
-/// The commands that hand every configuration of `lost` over that `winner` may not have.
+/// The commands that hand every configuration of `lost` over that `winner` may not have: those of its
+/// history, and those that it kept itself for lineages that lost before.
 ///
 /// `node` held `lost`, as a member of `lineage`. Configurations from before the lineages parted are in
 /// both, even if the winner has forgotten some of them since, so they are not handed over; where nobody
@@ -19,7 +20,8 @@ pub fn candidates_of(
     winner: &ControlState,
 ) -> Vec<ControlCommand> {
     let parted = parted_at(lost, winner);
-    lost.history()
+    let committed = lost
+        .history()
         .iter()
         .filter(|record| parted.is_none_or(|parted| record.revision > parted))
         .filter(|record| winner.history().get(record.revision) != Some(record))
@@ -30,8 +32,18 @@ pub fn candidates_of(
                 node,
                 lineage,
             },
-        })
-        .collect()
+        });
+    let is_new = |kept: &&Candidate| {
+        let mut known = winner.candidates().iter();
+        !known.any(|(_, known)| known == *kept)
+    };
+    let kept = lost.candidates().iter();
+    let kept = kept.filter(|(_, candidate)| is_new(candidate));
+    let kept = kept.map(|(name, candidate)| ControlCommand::KeepCandidate {
+        name: name.clone(),
+        candidate: candidate.clone(),
+    });
+    committed.chain(kept).collect()
 }
 
 /// The last revision that both are known to have had: the lowest with which one of them began a lineage
@@ -123,6 +135,30 @@ mod tests {
         survive(&mut winner, 2, A);
         commit(&mut winner, "another");
         assert_eq!(names(&lost, &winner), ["b-r2"]);
+    }
+
+    #[test]
+    fn what_the_loser_kept_for_an_earlier_loser_is_handed_on() {
+        let mut winner = ControlState::default();
+        commit(&mut winner, "common");
+        let (mut first, mut second) = (winner.clone(), winner.clone());
+        survive(&mut first, 2, B);
+        commit(&mut first, "of the first to lose");
+        survive(&mut second, 2, A);
+        let lineage = ControlLineage {
+            generation: 2,
+            founder: B,
+        };
+        for command in candidates_of(&first, (B, &Name::from("b"), lineage), &second) {
+            second.apply(&command);
+        }
+        survive(&mut winner, 3, A);
+        assert_eq!(names(&second, &winner), ["b-r2"]);
+        // Once, however often it is asked.
+        for command in candidates_of(&second, (B, &Name::from("b"), lineage), &winner) {
+            winner.apply(&command);
+        }
+        assert_eq!(names(&second, &winner), [] as [&str; 0]);
     }
 
     #[test]

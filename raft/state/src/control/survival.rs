@@ -47,7 +47,8 @@ pub struct Survival {
     pub by: String,
     /// When, in milliseconds of Unix time.
     pub at_unix_ms: u64,
-    /// The configuration that the lineage began with.
+    /// The last configuration that was known to be agreed on in the lineage before. The new one may begin
+    /// with a later one, of which the old lineage knows nothing.
     pub revision: Revision,
 }
 
