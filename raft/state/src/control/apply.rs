@@ -38,6 +38,7 @@ impl ControlState {
                 generation: *generation,
                 founder: *founder,
                 incarnation: *incarnation,
+                under: self.under(),
             }),
             ControlCommand::Stripped => ControlOutcome::Nothing,
             ControlCommand::KeepCandidate { name, candidate } => {
@@ -139,6 +140,14 @@ impl ControlState {
                 bytes: self.candidates.bytes().try_into().unwrap_or(u64::MAX),
             },
         }
+    }
+
+    /// The lineage that decides now. A witness does not hear how lineages begin, but what is running when
+    /// it is taken in.
+    fn under(&self) -> u64 {
+        let begun = self.survivals.iter().next_back();
+        let begun = begun.map_or(0, |survival| survival.lineage.wire());
+        begun.max(self.lineage.map_or(0, |current| current.under))
     }
 
     fn form_state(&mut self, wanted: Lineage) -> ControlOutcome {

@@ -11,6 +11,7 @@ mod sealed;
 mod state;
 mod survival;
 mod version1;
+mod version2;
 pub mod yielding;
 
 pub use candidate::{Candidate, Candidates};

@@ -10,7 +10,7 @@ use super::candidate::Candidates;
 use super::history::History;
 use super::members::Members;
 use super::survival::Survivals;
-use super::version1;
+use super::{version1, version2};
 use crate::checksum::Checksum;
 use crate::cluster::Incarnation;
 use crate::snapshot::{SnapshotError, Versioned};
@@ -47,18 +47,21 @@ pub struct Lineage {
     pub founder: NodeId,
     /// Which life of the founder.
     pub incarnation: Incarnation,
+    /// The control group's lineage that decided it, by its number; 0 in the first one. Lineages that went
+    /// on apart count their generations apart, too.
+    pub under: u64,
 }
 
 impl Lineage {
-    /// The number that travels with every message. Nodes that went on apart count their generations
-    /// apart, too: so the founder is part of it.
+    /// The number that travels with every message: unequal for unequal generations, whichever lineage of
+    /// the control group decided them.
     pub const fn wire(self) -> u64 {
-        (self.generation << 8) | self.founder.0 as u64
+        (self.under << 32) | (self.generation << 8) & 0xffff_ff00 | self.founder.0 as u64
     }
 
     /// What counts the foundations in the number of [`Lineage::wire`].
     pub const fn generation_of(wire: u64) -> u64 {
-        wire >> 8
+        (wire >> 8) & 0x00ff_ffff
     }
 }
 
@@ -185,9 +188,13 @@ impl ControlState {
 }
 
 impl Versioned for ControlState {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn convert(version: u8, content: &[u8]) -> Option<Result<Self, SnapshotError>> {
-        (version == version1::VERSION).then(|| version1::decode(content))
+        match version {
+            version1::VERSION => Some(version1::decode(content)),
+            version2::VERSION => Some(version2::decode(content)),
+            _ => None,
+        }
     }
 }

@@ -9,8 +9,9 @@ use types::{Name, NodeId};
 use super::candidate::Candidates;
 use super::history::History;
 use super::members::Members;
-use super::state::{ConfigRecord, ControlState, Lineage, Role};
+use super::state::{ConfigRecord, ControlState, Role};
 use super::survival::Survivals;
+use super::version2::Foundation;
 use crate::snapshot::SnapshotError;
 
 /// What stands in front of it.
@@ -21,7 +22,7 @@ struct Version1 {
     config: Option<ConfigRecord>,
     roles: BTreeMap<Name, Role>,
     port_blocks: BTreeMap<IpAddr, BTreeMap<u16, NodeId>>,
-    lineage: Option<Lineage>,
+    lineage: Option<Foundation>,
 }
 
 /// The state with a history of one, no candidates and no survivals.
@@ -31,7 +32,7 @@ pub(super) fn decode(content: &[u8]) -> Result<ControlState, SnapshotError> {
         history: History::starting_with(old.config),
         roles: old.roles,
         port_blocks: old.port_blocks,
-        lineage: old.lineage,
+        lineage: old.lineage.map(|foundation| foundation.under(0)),
         candidates: Candidates::default(),
         survivals: Survivals::default(),
         members: Members::default(),

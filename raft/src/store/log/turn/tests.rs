@@ -101,6 +101,7 @@ fn a_survivor_goes_on_with_the_whole_log_whether_committed_or_not() {
         generation: 1,
         founder: ME.node,
         incarnation: LIFE,
+        under: survival().lineage.wire(),
     };
     assert_eq!(state.lineage(), Some(formed), "sessions begin anew, too");
     assert_eq!(meta.last_log_id, Some(id(3, 2)));

@@ -135,6 +135,47 @@ fn only_the_next_generation_is_formed_and_only_once() {
 }
 
 #[test]
+fn the_same_generation_in_two_lineages_has_two_numbers() {
+    let mut common = ControlState::default();
+    let formed = |mut state: ControlState, generation| {
+        let form = ControlCommand::FormState {
+            generation,
+            founder: A,
+            incarnation: Incarnation(3),
+        };
+        assert_eq!(state.apply(&form), ControlOutcome::StateFormed);
+        state
+    };
+    common = formed(common, 1);
+    let survived = |founder| {
+        let mut state = common.clone();
+        state.apply(&ControlCommand::Survived(Survival {
+            lineage: ControlLineage::first(A).next(founder),
+            reason: SurvivalReason::Evidence,
+            by: "policy".to_owned(),
+            at_unix_ms: 1,
+            revision: Revision(0),
+        }));
+        formed(state, 2)
+    };
+    let [one, other] = [A, B].map(|founder| survived(founder).lineage().unwrap());
+    assert_ne!(one.wire(), other.wire());
+    assert_eq!(Lineage::generation_of(one.wire()), 2);
+    // A witness is taken in with a snapshot, and hears only of what is formed from then on.
+    let (node, mut witness) = (survived(B), survived(B).stripped());
+    assert_eq!(witness.lineage(), node.lineage());
+    let form = ControlCommand::FormState {
+        generation: 3,
+        founder: B,
+        incarnation: Incarnation(3),
+    };
+    witness.apply(&form);
+    let mut node = node;
+    node.apply(&form);
+    assert_eq!(witness.lineage(), node.lineage());
+}
+
+#[test]
 fn a_witness_learns_which_state_group_to_vote_in_and_nothing_else() {
     let form = ControlCommand::FormState {
         generation: 1,
@@ -163,7 +204,7 @@ fn snapshots_of_another_version_are_refused_by_number() {
     *bytes.first_mut().unwrap() = 9;
     assert_eq!(
         ControlState::decode(&bytes),
-        Err(SnapshotError::Version { found: 9, known: 2 })
+        Err(SnapshotError::Version { found: 9, known: 3 })
     );
     assert_eq!(ControlState::decode(&[]), Err(SnapshotError::Empty));
 }
