@@ -18,8 +18,8 @@ use crate::changes::Hub;
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
 use crate::local::Local;
-use crate::membership::{ADMISSION, QUESTION, found};
-use crate::network::{Turn, hello, join};
+use crate::membership::{QUESTION, ask_in, found};
+use crate::network::{Turn, hello};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
@@ -150,7 +150,6 @@ impl Generations {
     /// Asks to be taken in, as long as that is of interest: an answer may take seconds, and whoever
     /// founds needs none.
     async fn ask_to_join(&self, running: &Running<MemoryGroup>) {
-        let clients = self.state.clients(running);
         let mut agreed = self.agreed.clone();
         // Cancel safe: a question that nobody waits for any more may be answered all the same.
         tokio::select! {
@@ -159,7 +158,7 @@ impl Generations {
             _another_generation_or_the_end = agreed.wait_for(|state| {
                 state.lineage().is_none_or(|lineage| lineage.wire() != running.generation)
             }) => {}
-            _taken_in = join(&clients, running, ADMISSION) => {}
+            () = ask_in(&self.state, running) => {}
         }
     }
 

@@ -69,6 +69,16 @@ pub(crate) async fn admit<G: Group>(
     }
 }
 
+/// Asks for `running`'s member to be taken in, or does it here: one that leads without being a voter for
+/// good was voted in by a leader that is gone and could not end what it had begun.
+pub(crate) async fn ask_in<G: Group>(proposer: &Proposer<G>, running: &Running<G>) {
+    if running.raft.is_leader() {
+        admit(&proposer.local, &proposer.seat, running, running.id).await;
+    } else {
+        join(&proposer.clients(running), running, ADMISSION).await;
+    }
+}
+
 /// The voters with `newcomer` in the place of its node's earlier life.
 fn with_newcomer(voters: impl Iterator<Item = u64>, newcomer: MemberId) -> BTreeSet<u64> {
     voters
@@ -89,7 +99,7 @@ pub(crate) async fn take_part(
     running: Running<ControlGroup>,
     founding: bool,
 ) {
-    let (local, clients) = (&control.local, control.clients(&running));
+    let local = &control.local;
     let mut said = false;
     while !running.is_voter() && running.fatal().is_none() {
         let answers = hello(local, &control.peers, QUESTION).await;
@@ -98,7 +108,7 @@ pub(crate) async fn take_part(
             tokio::select! {
                 biased;
                 () = running.becomes_voter() => {}
-                _taken_in = join(&clients, &running, ADMISSION) => {}
+                () = ask_in(control, &running) => {}
             }
         } else if founding && !running.is_formed() && may_found(local, answers.len()) {
             let founded = found(&running).await;

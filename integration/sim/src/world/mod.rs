@@ -95,7 +95,7 @@ impl World {
             timing: timing(Millis(random.between(1_000, 3_000))),
             limits: limits(random.between(8, 200)),
             // One by one in some runs: a transport need not have streams.
-            streams: false,
+            streams: origin.fork(7).happens(800),
         };
         let power = topology
             .members()
