@@ -83,6 +83,30 @@ impl Disk {
         !self.0.lock().unsynced.is_empty()
     }
 
+    /// Whether a vote was written that a crash would lose.
+    pub fn has_unsynced_vote(&self) -> bool {
+        let is_vote = |change: &Change| matches!(change, Change::Put(Key::Vote, _));
+        let platter = self.0.lock();
+        let mut unsynced = platter.unsynced.iter().flatten();
+        unsynced.any(is_vote)
+    }
+
+    /// Whether an entry was written that a crash would lose.
+    pub fn has_unsynced_entry(&self) -> bool {
+        let is_entry = |change: &Change| matches!(change, Change::Put(Key::Entry(_), _));
+        let platter = self.0.lock();
+        let mut unsynced = platter.unsynced.iter().flatten();
+        unsynced.any(is_entry)
+    }
+
+    /// Another one takes its place, with nothing on it.
+    pub fn replace(&self) {
+        let mut platter = self.0.lock();
+        platter.unsynced.clear();
+        platter.durable.clear();
+        platter.seen.clear();
+    }
+
     /// Whether any value contains `needle`.
     pub fn contains(&self, needle: &[u8]) -> bool {
         let platter = self.0.lock();

@@ -31,4 +31,4 @@ pub use clock::Millis;
 pub use topology::{Topology, UnknownTopology};
 pub use trace::Trace;
 pub use workload::{Opened, Request, RequestId, Told};
-pub use world::{Run, Violation, run};
+pub use world::{Run, Violation, run, run_plain};

@@ -18,6 +18,9 @@ use crate::disk::Disk;
 use crate::network::{Body, Inflows, Letter, Outbox, Part, Post, Question};
 use crate::topology::Topology;
 
+/// For everything to end that is asked to.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What all members of a run have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Habits {
@@ -59,7 +62,7 @@ pub(crate) struct Life {
     notebook: Arc<Notebook>,
     // In this order: tasks go before what they use.
     runtime: tokio::runtime::Runtime,
-    _subsystem: Subsystem,
+    subsystem: Subsystem,
 }
 
 /// Something that a member has applied.
@@ -147,7 +150,7 @@ impl Member {
             inflows: Inflows::default(),
             notebook,
             runtime,
-            _subsystem: subsystem,
+            subsystem,
         });
         Ok(())
     }
@@ -169,6 +172,18 @@ impl Member {
     /// Ends the life without a word. Returns how many writes the disk has lost.
     pub(crate) fn crash(&mut self) -> usize {
         self.life = None;
+        self.disk.crash()
+    }
+
+    /// Ends the life in order. Returns how many writes the disk has lost: none was promised to be there.
+    pub(crate) fn stop(&mut self) -> usize {
+        if let Some(life) = self.life.take() {
+            let Life {
+                runtime, subsystem, ..
+            } = life;
+            // The member's own time goes on by itself until everything has ended.
+            runtime.block_on(subsystem.stop(PATIENCE));
+        }
         self.disk.crash()
     }
 

@@ -35,6 +35,14 @@ impl Topology {
         }
     }
 
+    /// Whether a member that lost its disk is filled again by the others: where they have a quorum.
+    pub const fn refills(self) -> bool {
+        match self {
+            Self::PairWitness => true,
+            Self::Pair | Self::PairSurvivor => false,
+        }
+    }
+
     /// Whether a node may go on alone.
     pub const fn survives(self) -> bool {
         match self {

@@ -1,12 +1,14 @@
 //! What goes wrong in a run, and when.
 
 mod plan;
+mod trap;
 
 use core::fmt;
 
 use types::NodeId;
 
 pub use plan::Plan;
+pub(crate) use trap::laid_until;
 
 use crate::clock::Millis;
 
@@ -47,6 +49,28 @@ pub enum Fault {
     Crash(NodeId, Millis),
     /// The same, at a moment at which its disk has something to lose.
     CrashUnsynced(NodeId, Millis),
+    /// A member is shut down in order, and started again after a while.
+    Stop(NodeId, Millis),
+    /// A member loses its power and its disk, and comes back with an empty one.
+    Replace(NodeId, Millis),
+    /// A member crashes while a vote that it has given is not on its disk yet, and whoever got it is cut
+    /// off from everybody: may another one get a vote for the same term?
+    LoseVote {
+        /// Who votes.
+        voter: NodeId,
+        /// Who is cut off.
+        winner: NodeId,
+        /// For how long the voter has no power.
+        down: Millis,
+    },
+    /// The leader crashes when entries have been missing on its disk for a while, which the other node
+    /// never heard of: does anybody else count on them?
+    LoseEntries {
+        /// For how long they have been missing.
+        after: Millis,
+        /// For how long the leader has no power.
+        down: Millis,
+    },
     /// Everybody loses power; the members get it back one after the other.
     PowerCut(Vec<(NodeId, Millis)>),
     /// A member does nothing for a while, and its clock has gone on.
@@ -113,6 +137,16 @@ impl fmt::Display for Fault {
                     "node {node} will crash with unsynced writes for {} ms",
                     down.0
                 )
+            }
+            Self::Stop(node, down) => write!(f, "node {node} is stopped for {} ms", down.0),
+            Self::Replace(node, down) => {
+                write!(f, "node {node} gets an empty disk within {} ms", down.0)
+            }
+            Self::LoseVote { voter, winner, .. } => {
+                write!(f, "node {voter} will lose a vote, and node {winner} its way")
+            }
+            Self::LoseEntries { after, .. } => {
+                write!(f, "the leader will lose entries of {} ms", after.0)
             }
             Self::PowerCut(_) => f.write_str("everybody loses power"),
             Self::Stall(node, time) => write!(f, "node {node} stalls for {} ms", time.0),

@@ -2,7 +2,7 @@
 
 use types::NodeId;
 
-use super::{Fault, SiteFault};
+use super::{Fault, SiteFault, trap};
 use crate::clock::Millis;
 use crate::random::Random;
 use crate::topology::Topology;
@@ -25,6 +25,13 @@ const FAULTS: (u64, u64) = (3, 12);
 /// How long one lasts that has an end.
 const LASTS: (u64, u64) = (50, 2_500);
 
+/// Runs with a trap, in a thousand.
+const TRAPS: u64 = 300;
+/// Runs in which a member is stopped in order, in a thousand.
+const STOPS: u64 = 300;
+/// Runs in which a member loses its disk, in a thousand: where the others have everything that it had.
+const REPLACEMENTS: u64 = 150;
+
 const SPLIT: Fault = Fault::Site(SiteFault::Split);
 
 /// Where a node may go on alone: faults, in a thousand, that last long enough for it to do so.
@@ -34,8 +41,34 @@ const SURVIVORS: u64 = 550;
 const LONG: (u64, u64) = (2_500, 7_000);
 
 impl Plan {
-    /// Draws a plan.
-    pub fn draw(topology: Topology, mut random: Random) -> Self {
+    /// Draws a plan, with traps and orderly faults beside those of chance.
+    pub fn draw(topology: Topology, random: Random) -> Self {
+        let (mut order, begun) = (random.fork(1), FIRST.0);
+        let mut plan = Self::draw_plain(topology, random);
+        let mut at = || Millis(order.between(begun, plan.calm_at.0));
+        let (stopped, replaced, trapped) = (at(), at(), at());
+        let node = order.pick(topology.members()).map(|(id, _)| id);
+        let down = Millis(order.between(LASTS.0, LASTS.1));
+        if let Some(node) = node {
+            if order.happens(STOPS) {
+                plan.faults.push((stopped, Fault::Stop(node, down)));
+            }
+            if topology.refills() && order.happens(REPLACEMENTS) {
+                plan.faults.push((replaced, Fault::Replace(node, down)));
+            }
+        }
+        if order.happens(TRAPS) {
+            let trap = trap::draw(topology, trapped, &mut order);
+            let over = trap.iter().map(|(at, _)| *at).max();
+            plan.calm_at = plan.calm_at.max(over.unwrap_or_default());
+            plan.faults.extend(trap);
+        }
+        plan.faults.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    /// Draws a plan of faults that come by chance, each for itself.
+    pub fn draw_plain(topology: Topology, mut random: Random) -> Self {
         let begin = random.between(FIRST.0, FIRST.1);
         let end = begin + random.between(STORM.0, STORM.1);
         let mut faults = Vec::new();
@@ -64,6 +97,10 @@ impl Plan {
                 Fault::Mend
                 | Fault::Crash(..)
                 | Fault::CrashUnsynced(..)
+                | Fault::Stop(..)
+                | Fault::Replace(..)
+                | Fault::LoseVote { .. }
+                | Fault::LoseEntries { .. }
                 | Fault::PowerCut(_)
                 | Fault::Stall(..)
                 | Fault::Jump(..)

@@ -8,6 +8,7 @@
 //! A step is shorter than anything that members wait for, and the order of everything in it is fixed:
 //! one seed is one history.
 
+mod ambush;
 mod requests;
 mod run;
 mod strike;
@@ -32,7 +33,8 @@ use crate::topology::Topology;
 use crate::trace::Trace;
 use crate::workload::{Request, RequestId, Told, Workload};
 
-pub use run::{Run, run};
+use ambush::Ambush;
+pub use run::{Run, run, run_plain};
 
 /// A run that must not have happened.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize, thiserror::Error)]
@@ -62,8 +64,8 @@ pub(crate) struct World {
     calm_at: Millis,
     /// When members get their power back.
     power: BTreeMap<NodeId, Millis>,
-    /// Members that crash as soon as their disk has something to lose: until when, and for how long.
-    ambush: BTreeMap<NodeId, (Millis, Millis)>,
+    /// Members that crash as soon as their disk has something to lose.
+    ambush: BTreeMap<NodeId, Ambush>,
     habits: Habits,
     operator: Operator,
     policies: Policies,
@@ -81,11 +83,15 @@ pub(crate) struct World {
 
 impl World {
     /// The world of `seed`, before anything has happened.
-    fn new(topology: Topology, seed: u64, trace: Trace) -> Self {
+    fn new(topology: Topology, seed: u64, trace: Trace, plain: bool) -> Self {
         let origin = Random::new(seed);
         raft::seam::seed(Some(origin.fork(1).next()));
         let mut random = origin.fork(2);
-        let plan = Plan::draw(topology, origin.fork(3));
+        let plan = if plain {
+            Plan::draw_plain(topology, origin.fork(3))
+        } else {
+            Plan::draw(topology, origin.fork(3))
+        };
         let members = topology.members().iter().map(|(id, kind)| {
             let disk = Disk::new(origin.fork(100 + u64::from(id.0)));
             Member::new(*id, *kind, disk)
@@ -95,7 +101,7 @@ impl World {
             timing: timing(Millis(random.between(1_000, 3_000))),
             limits: limits(random.between(8, 200)),
             // One by one in some runs: a transport need not have streams.
-            streams: origin.fork(7).happens(800),
+            streams: !plain && origin.fork(7).happens(800),
         };
         let power = topology
             .members()

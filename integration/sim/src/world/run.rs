@@ -38,7 +38,16 @@ pub struct Run {
 
 /// Runs the world of `seed` to its end.
 pub fn run(topology: Topology, seed: u64, trace: Trace) -> Run {
-    let mut world = World::new(topology, seed, trace);
+    live(World::new(topology, seed, trace, false))
+}
+
+/// The same with faults of chance alone and entries one by one: how runs were when some of the bugs were
+/// found that are known by their seeds.
+pub fn run_plain(topology: Topology, seed: u64, trace: Trace) -> Run {
+    live(World::new(topology, seed, trace, true))
+}
+
+fn live(mut world: World) -> Run {
     let outcome = world.live();
     // The thread's next run, or whatever else comes, draws its own.
     raft::seam::seed(None);

@@ -4,16 +4,13 @@ use raft::MemberKind;
 use raft_state::SurvivalReason;
 use types::NodeId;
 
-use super::{Violation, World};
+use super::{Ambush, Violation, World};
 use crate::clock::Millis;
 use crate::disk::Disk;
 use crate::fault::{Fault, SiteFault};
 use crate::member::{Life, Member};
 use crate::operator::Order;
 use crate::policy::Site;
-
-/// How long a member with an ambush may still get away.
-const AMBUSH: Millis = Millis(1_000);
 
 impl World {
     pub(super) fn strike(&mut self, fault: &Fault) {
@@ -46,8 +43,22 @@ impl World {
             Fault::Mend => self.network.heal(),
             Fault::Crash(node, down) => self.crash(*node, *down),
             Fault::CrashUnsynced(node, down) => {
-                self.ambush.insert(*node, (self.now + AMBUSH, *down));
+                self.ambush.insert(*node, Ambush::anything(self.now, *down));
             }
+            Fault::Stop(node, down) => self.stop(*node, *down),
+            Fault::Replace(node, down) => {
+                self.crash(*node, *down);
+                self.on_disk(*node, Disk::replace);
+            }
+            Fault::LoseVote {
+                voter,
+                winner,
+                down,
+            } => {
+                let ambush = Ambush::vote(self.now, *down, *winner);
+                self.ambush.insert(*voter, ambush);
+            }
+            Fault::LoseEntries { after, down } => self.trap_leader(*after, *down),
             Fault::PowerCut(down) => {
                 for (node, down) in down {
                     self.crash(*node, *down);
@@ -108,41 +119,29 @@ impl World {
 
     /// Takes the power from a member that has it.
     pub(super) fn crash(&mut self, node: NodeId, down: Millis) {
+        self.take_down(node, down, "has crashed", Member::crash);
+    }
+
+    /// Shuts a member down that has power.
+    fn stop(&mut self, node: NodeId, down: Millis) {
+        self.take_down(node, down, "was stopped", Member::stop);
+    }
+
+    fn take_down(&mut self, node: NodeId, down: Millis, what: &str, end: fn(&mut Member) -> usize) {
         self.ambush.remove(&node);
         let back_at = self.now + down;
-        if self.member(node).is_none_or(|member| member.life.is_none()) {
-            return;
-        }
         let outbox = std::sync::Arc::clone(&self.outbox);
         let said = outbox.lock().letters.len();
-        let Some(member) = self.member(node) else {
+        let Some(member) = self.member(node).filter(|member| member.life.is_some()) else {
             return;
         };
-        let lost = member.crash();
-        // Who has no power does not even say that its connections end.
+        let lost = end(member);
+        // Who is gone does not even say that its connections end.
         outbox.lock().letters.truncate(said);
         self.forget(node);
         self.power.insert(node, back_at);
         self.trace
-            .note(|| format!("node {node} has crashed, and lost {lost} writes"));
-    }
-
-    /// Crashes those whose disk has something to lose, if that was planned.
-    pub(super) fn spring_ambushes(&mut self) {
-        let now = self.now;
-        self.ambush.retain(|_, (until, _)| *until >= now);
-        let due: Vec<(NodeId, Millis)> = self
-            .ambush
-            .iter()
-            .filter(|(node, _)| {
-                let member = self.members.iter().find(|member| member.id == **node);
-                member.is_some_and(|member| member.disk.has_unsynced())
-            })
-            .map(|(node, (_, down))| (*node, *down))
-            .collect();
-        for (node, down) in due {
-            self.crash(node, down);
-        }
+            .note(|| format!("node {node} {what}, and lost {lost} writes"));
     }
 
     /// Starts members that have power again, and lets those go on that have stalled.
