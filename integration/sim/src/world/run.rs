@@ -196,6 +196,19 @@ impl World {
         Ok(())
     }
 
+    /// Whether everybody is there and votes in both groups.
+    pub(super) fn everybody_votes(&self) -> bool {
+        let votes = |member: &Member| {
+            member.life.as_ref().is_some_and(|life| {
+                life.look(|cluster| {
+                    let groups = [cluster.control.status(), cluster.state.status()];
+                    groups.iter().all(|group| complete(member.id, group).is_ok())
+                })
+            })
+        };
+        self.members.iter().all(votes)
+    }
+
     /// Sessions whose opener lives still, in the same life.
     fn living(&self) -> Vec<Opened> {
         let opened = self.workload.opened.iter().copied();

@@ -47,8 +47,11 @@ impl World {
             }
             Fault::Stop(node, down) => self.stop(*node, *down),
             Fault::Replace(node, down) => {
-                self.crash(*node, *down);
-                self.on_disk(*node, Disk::replace);
+                // While the others cannot do without what it has nobody can give it back.
+                if self.everybody_votes() {
+                    self.crash(*node, *down);
+                    self.on_disk(*node, Disk::replace);
+                }
             }
             Fault::LoseVote {
                 voter,
