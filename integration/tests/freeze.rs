@@ -1,0 +1,120 @@
+//! Two nodes without a witness that leave it to an operator, and the operator who takes over.
+//!
+//! Each case has a pair of its own; see `failover.rs` for the rules of the house.
+
+mod support;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use integration::{Files, Pair};
+use lab::cluster::Member;
+use lab::harness::{self, Case};
+use lab::sandbox::Sandbox;
+use lab::topology::{Arbiter, Side};
+use support::Load;
+
+const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
+
+const CASES: &[(&str, Case)] = &[(
+    "a_frozen_node_goes_on_by_an_operators_word_and_says_whose",
+    a_frozen_node_goes_on_by_an_operators_word_and_says_whose,
+)];
+
+/// Exit statuses.
+const REFUSED: i32 = 1;
+const NEEDS_FORCE: i32 = 5;
+
+const SURVIVE: [&str; 3] = ["request", "cluster", "survive"];
+const FORCE: [&str; 4] = ["request", "cluster", "survive", "--force"];
+const THAW: [&str; 3] = ["request", "cluster", "thaw"];
+
+fn main() -> ExitCode {
+    harness::main(CASES)
+}
+
+fn a_frozen_node_goes_on_by_an_operators_word_and_says_whose(sandbox: &Sandbox) -> Result<()> {
+    let files = Files {
+        arbiter: Arbiter::Freeze,
+        ..Files::default()
+    };
+    let (mut pair, first) = Pair::start_all(sandbox, TANDEM, files)?;
+    let second = first.other();
+    let load = Load::start(&pair, 10)?;
+    pair.copied(load.sessions())?;
+
+    // Nothing is missing.
+    pair.tell(first, &SURVIVE)?
+        .is(NEEDS_FORCE, &["the peer is heard on"])?;
+    pair.tell(first, &FORCE)?
+        .is(REFUSED, &["nothing to survive"])?;
+    pair.tell(first, &THAW)?.is(REFUSED, &["has not frozen"])?;
+
+    pair.kill(Member::Node(second))?;
+    frozen(&pair, first)?;
+    pair.tell(first, &SURVIVE)?
+        .did("Generation 2 of the control group")?;
+    let alone = pair.agrees(first, "a generation of its own", |seen| {
+        seen.lineage.0 == 2 && seen.state == "settled"
+    })?;
+    let by = alone
+        .survivals
+        .iter()
+        .map(|(generation, founder, reason, by)| {
+            (
+                *generation,
+                founder.as_str(),
+                reason.as_str(),
+                by.starts_with("uid "),
+            )
+        });
+    ensure!(by.eq([(2, first.name(), "operator", true)]), "{alone:?}");
+    let text = pair.with_tenant("alone")?;
+    pair.commit(first, &text)?
+        .did("Configuration 2 is committed")?;
+    // Once is enough.
+    pair.tell(first, &SURVIVE)?
+        .is(REFUSED, &["nothing to survive"])?;
+    pair.tell(first, &THAW)?.is(REFUSED, &["has not frozen"])?;
+    load.everything_goes_on()?;
+
+    pair.start(Member::Node(second))?;
+    ensure!(pair.ready()? == first, "the role has moved");
+    ensure!(pair.settled()? == alone);
+    ensure!(pair.both_run_the_same()? == text);
+    for side in Side::BOTH {
+        pair.verdict(side, "protected")?;
+    }
+
+    // The other way round, by the other word.
+    pair.kill(Member::Node(first))?;
+    pair.active(second)?;
+    frozen(&pair, second)?;
+    pair.tell(second, &THAW)?
+        .did("Generation 3 of the control group")?;
+    pair.start(Member::Node(first))?;
+    ensure!(pair.ready()? == second, "the role has moved");
+    let together = pair.settled()?;
+    let last = together.survivals.last();
+    let thaw = last.is_some_and(|(generation, founder, reason, _)| {
+        (*generation, founder.as_str(), reason.as_str()) == (3, second.name(), "thaw")
+    });
+    ensure!(thaw && together.survivals.len() == 2, "{together:?}");
+    load.everything_goes_on()?;
+    load.stop_unharmed()
+}
+
+/// It has frozen, refuses what it cannot do for sure, and names the way on.
+fn frozen(pair: &Pair, side: Side) -> Result<()> {
+    let seen = pair.agrees(side, "the freeze", |seen| seen.state == "frozen")?;
+    ensure!(seen.says("tandem request cluster thaw"), "{seen:?}");
+    let ha = pair.verdict(side, "no-quorum")?;
+    let next = ha.get("checks").map(ToString::to_string);
+    let named = next.is_some_and(|next| next.contains("tandem request cluster thaw"));
+    ensure!(named, "{ha}");
+    let refused = pair.commit(side, &pair.with_tenant("lost")?)?;
+    refused.is(
+        REFUSED,
+        &["nothing was changed", "tandem request cluster thaw"],
+    )
+}
