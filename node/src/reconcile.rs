@@ -57,10 +57,9 @@ impl Follow {
         if let Some(redundancy) = &self.redundancy {
             redundancy.seen_epoch(state.highest_epoch());
         }
-        if state.revision() > self.running.borrow().revision
-            && let Some(record) = state.config()
-        {
-            match running::check(record) {
+        let replaced = self.running.borrow().is_replaced_by(state);
+        if replaced && let Some(next) = running::check(state) {
+            match next {
                 Ok(next) => self.apply(next).await,
                 Err(error) => tracing::error!(%error, "the committed configuration is not applied"),
             }
