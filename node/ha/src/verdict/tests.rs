@@ -49,6 +49,7 @@ fn healthy() -> PairFacts {
         }),
         links: vec![link("ha0"), link("ha1")],
         agrees: Some(true),
+        candidates: Vec::new(),
     }
 }
 
