@@ -204,7 +204,11 @@ fn nobody_goes_on_alone_while_the_lan_still_carries_a_sign_of_the_other(
         })?;
     }
     let refused = pair.commit(active, &pair.with_tenant("lost")?)?;
-    refused.is(1, &["nothing was changed", "the peer is heard on"])?;
+    refused.is(1, &["nothing was changed", "is not off, it is heard on"])?;
+    let survive = pair.tell(active, &["request", "cluster", "survive"])?;
+    survive.is(5, &["the peer is heard on", "--force"])?;
+    let thaw = pair.tell(active, &["request", "cluster", "thaw"])?;
+    thaw.is(1, &["the peer is heard on", "it is not off"])?;
     pair.nobody_moves(active, LONG_ENOUGH)?;
     for side in Side::BOTH {
         let seen = pair.agreement(side)?;
