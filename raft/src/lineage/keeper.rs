@@ -170,6 +170,13 @@ impl Keeper {
             }
         };
         let held = instance.end().await?;
+        let held = match aside.last() {
+            Some(last) if held.is_empty() => {
+                let unreadable = "what this node has kept aside cannot be read";
+                held.taken_back(last).ok_or(unreadable)?
+            }
+            Some(_) | None => held,
+        };
         let survival = self.survival(&order, lineage, &held);
         match held.refounded(member, self.control.local.incarnation, &survival, aside) {
             Ok(Some(turn)) => {

@@ -16,6 +16,7 @@ use super::{
 use crate::group::{ControlGroup, MemberId, StoredMembership};
 
 type Membership = openraft::Membership<u64, ()>;
+type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
 
 /// What a node held of a lineage that lost.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -84,6 +85,25 @@ impl Held {
             snapshot,
             log: log.log.read().clone(),
         }
+    }
+
+    /// What was kept aside, held again: by a node that gave way to another one, has got nothing from it,
+    /// and is to go on without it. `None` if it cannot be read.
+    pub(crate) fn taken_back(self, aside: &Aside) -> Option<Self> {
+        use openraft::vote::RaftLeaderIdExt;
+        let state = aside.state()?;
+        // Where the log stood is not kept, and means nothing in a lineage that begins here. What counts
+        // is that there is a beginning, below every vote.
+        let leader = LeaderId::new_committed(0, 0);
+        let beginning = LogId::<ControlGroup>::new(leader, 1);
+        let meta = SnapshotMeta::<ControlGroup> {
+            last_log_id: Some(beginning),
+            last_membership: StoredMembership::<ControlGroup>::default(),
+        };
+        Some(Self {
+            snapshot: Some((meta, state)),
+            log: self.log,
+        })
     }
 
     /// The state with the whole tail of the log, committed or not: somebody may have been told that it
