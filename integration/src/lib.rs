@@ -5,9 +5,12 @@
 //! and hear what the kernels at both ends say ([`sockets`], [`icmp`]).
 
 pub mod agreement;
+pub mod disk;
 pub mod icmp;
 pub mod pair;
+pub mod partition;
 pub mod sockets;
 pub mod wait;
 
+pub use disk::Disk;
 pub use pair::{Files, Pair};

@@ -7,7 +7,9 @@ mod support;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use integration::{Files, Pair};
+use integration::agreement::Agreement;
+use integration::partition::Shared::{Lan, Wan};
+use integration::{Disk, Files, Pair};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::sandbox::Sandbox;
@@ -16,11 +18,19 @@ use support::Load;
 
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
 
-const CASES: &[(&str, Case)] = &[(
-    "a_frozen_node_goes_on_by_an_operators_word_and_says_whose",
-    a_frozen_node_goes_on_by_an_operators_word_and_says_whose,
-)];
+const CASES: &[(&str, Case)] = &[
+    (
+        "a_frozen_node_goes_on_by_an_operators_word_and_says_whose",
+        a_frozen_node_goes_on_by_an_operators_word_and_says_whose,
+    ),
+    (
+        "who_gave_way_to_a_node_that_died_goes_on_with_what_it_had",
+        who_gave_way_to_a_node_that_died_goes_on_with_what_it_had,
+    ),
+];
 
+/// Of the one that wins by their number.
+const COMMITS: u64 = 8;
 /// Exit status of what was not done.
 const REFUSED: i32 = 1;
 
@@ -33,11 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn a_frozen_node_goes_on_by_an_operators_word_and_says_whose(sandbox: &Sandbox) -> Result<()> {
-    let files = Files {
-        arbiter: Arbiter::Freeze,
-        ..Files::default()
-    };
-    let (mut pair, first) = Pair::start_all(sandbox, TANDEM, files)?;
+    let (mut pair, first) = Pair::start_all(sandbox, TANDEM, frozen_pair())?;
     let second = first.other();
     let load = Load::start(&pair, 10)?;
     pair.copied(load.sessions())?;
@@ -101,6 +107,69 @@ fn a_frozen_node_goes_on_by_an_operators_word_and_says_whose(sandbox: &Sandbox) 
     ensure!(thaw && together.survivals.len() == 2, "{together:?}");
     load.everything_goes_on()?;
     load.stop_unharmed()
+}
+
+/// An operator on each side says that the other one is off. The winner's disk is full, so that it can take
+/// nobody in; then it dies. The loser has emptied its place for it, and is all that is left.
+fn who_gave_way_to_a_node_that_died_goes_on_with_what_it_had(sandbox: &Sandbox) -> Result<()> {
+    let mut pair = Pair::prepare(sandbox, TANDEM, frozen_pair())?;
+    let (winner, loser) = (Side::A, Side::B);
+    let disk = Disk::mount(&pair.home(Member::Node(winner)).join("data"))?;
+    for side in Side::BOTH {
+        pair.start(Member::Node(side))?;
+    }
+    pair.ready()?;
+    pair.separate(winner, &[Lan, Wan])?;
+    for side in Side::BOTH {
+        frozen(&pair, side)?;
+        pair.tell(side, &SURVIVE)?.did("Generation 2")?;
+    }
+    let own = pair.with_tenant("the-losers")?;
+    pair.commit(loser, &own)?
+        .did("Configuration 2 is committed")?;
+    let mut theirs = String::new();
+    for number in 0..COMMITS {
+        theirs = pair.with_tenant(&format!("the-winners-{number}"))?;
+        pair.commit(winner, &theirs)?.did("is committed")?;
+    }
+    disk.fill()?;
+    pair.reunite(winner, &[Lan, Wan])?;
+    let gave_way = (2, winner.name().to_owned());
+    pair.agrees(loser, "the winner's lineage", |seen| {
+        seen.lineage == gave_way
+    })?;
+    pair.kill(Member::Node(winner))?;
+    disk.empty()?;
+    pair.active(loser)?;
+
+    // It runs what it ran, and says how to go on.
+    ensure!(pair.runs(loser)? == own);
+    frozen(&pair, loser)?;
+    pair.tell(loser, &SURVIVE)?
+        .did("Generation 3 of the control group")?;
+    ensure!(pair.runs(loser)? == own);
+    let text = pair.with_tenant("after-all")?;
+    pair.commit(loser, &text)?
+        .did("Configuration 3 is committed")?;
+
+    // What the dead winner had committed alone is lost no more than anything else.
+    pair.start(Member::Node(winner))?;
+    pair.ready()?;
+    let all = |seen: &Agreement| u64::try_from(seen.candidates.len()) == Ok(COMMITS);
+    pair.agrees(loser, "the winner's configurations", all)?;
+    let together = pair.settled()?;
+    ensure!(together.lineage == (3, loser.name().into()), "{together:?}");
+    ensure!(pair.both_run_the_same()? == text);
+    let last = format!("{}-r{}", winner.name(), COMMITS + 1);
+    let shown = ["show", "config", "--candidate", &last];
+    pair.tell(loser, &shown)?.did(&theirs)
+}
+
+fn frozen_pair() -> Files<'static> {
+    Files {
+        arbiter: Arbiter::Freeze,
+        ..Files::default()
+    }
 }
 
 /// It has frozen, refuses what it cannot do for sure, and names the way on.

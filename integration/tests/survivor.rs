@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::agreement::Agreement;
+use integration::partition::Shared::{Lan, Wan};
 use integration::{Files, Pair, wait};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
-use lab::link::Cut;
 use lab::sandbox::Sandbox;
 use lab::topology::files::HOLD_TIME;
 use lab::topology::{Arbiter, Side};
@@ -94,7 +94,7 @@ fn a_node_that_reaches_nobody_waits_and_follows_the_survivor(sandbox: &Sandbox) 
     let load = Load::start(&pair, CONNECTIONS)?;
     pair.copied(load.sessions())?;
 
-    separate(&pair, cut_off, &["lan", "wan"])?;
+    pair.separate(cut_off, &[Lan, Wan])?;
     let alone = goes_on(&pair, left)?;
     let text = pair.with_tenant("alone")?;
     pair.commit(left, &text)?
@@ -114,7 +114,7 @@ fn a_node_that_reaches_nobody_waits_and_follows_the_survivor(sandbox: &Sandbox) 
     })?;
     load.everything_goes_on()?;
 
-    reunite(&pair, cut_off, &["lan", "wan"])?;
+    pair.reunite(cut_off, &[Lan, Wan])?;
     pair.ready()?;
     let together = pair.settled()?;
     ensure!(together.lineage == alone.lineage, "{together:?}");
@@ -129,8 +129,8 @@ fn a_node_that_reaches_nobody_waits_and_follows_the_survivor(sandbox: &Sandbox) 
 fn of_two_survivors_one_wins_and_what_the_other_committed_is_kept(sandbox: &Sandbox) -> Result<()> {
     let (mut pair, first) = start(sandbox)?;
     let second = first.other();
-    separate(&pair, first, &["wan"])?;
-    separate(&pair, second, &["lan"])?;
+    pair.separate(first, &[Wan])?;
+    pair.separate(second, &[Lan])?;
     let texts = [first, second].map(|side| pair.with_tenant(&format!("of-{}", side.name())));
     let [of_first, of_second] = texts;
     let (of_first, of_second) = (of_first?, of_second?);
@@ -140,8 +140,8 @@ fn of_two_survivors_one_wins_and_what_the_other_committed_is_kept(sandbox: &Sand
             .did("Configuration 2 is committed")?;
     }
 
-    reunite(&pair, first, &["wan"])?;
-    reunite(&pair, second, &["lan"])?;
+    pair.reunite(first, &[Wan])?;
+    pair.reunite(second, &[Lan])?;
     let owner = pair.ready()?;
     let kept = |seen: &Agreement| !seen.candidates.is_empty();
     pair.agrees(first, "a candidate", kept)?;
@@ -251,32 +251,4 @@ fn goes_on(pair: &Pair, side: Side) -> Result<Agreement> {
     pair.agrees(side, "a generation of its own", |seen| {
         seen.lineage == own && seen.state == "settled"
     })
-}
-
-/// Frames of these bridges, and of the HA links, end at a node's door; its carriers stay.
-fn separate(pair: &Pair, side: Side, bridges: &[&str]) -> Result<()> {
-    let node = pair.network.node(side);
-    for bridge in bridges {
-        let port = if *bridge == "lan" {
-            &node.lan
-        } else {
-            &node.wan
-        };
-        pair.network.cut(side, port, Cut::Silent)?;
-    }
-    Ok(pair.network.cut_ha(side)?)
-}
-
-/// Undoes it.
-fn reunite(pair: &Pair, side: Side, bridges: &[&str]) -> Result<()> {
-    let node = pair.network.node(side);
-    for bridge in bridges {
-        let port = if *bridge == "lan" {
-            &node.lan
-        } else {
-            &node.wan
-        };
-        pair.network.restore(side, port)?;
-    }
-    Ok(pair.network.restore_ha(side)?)
 }
