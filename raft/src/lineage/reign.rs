@@ -175,7 +175,7 @@ impl<'a> Reign<'a> {
         None
     }
 
-    /// Who gave way and has got nothing from the winner yet can go on with what it has kept aside.
+    /// Who gave way and is no member there yet can go on with what it has kept aside.
     fn has_something(&self) -> bool {
         let kept = self.aside.last().and_then(Aside::state);
         self.running.is_formed() || kept.is_some()
