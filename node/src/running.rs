@@ -93,11 +93,16 @@ impl Running {
         let Some(record) = state.config() else {
             return false;
         };
-        if foundation(state) == self.foundation {
+        if self.shares_foundation(state) {
             record.revision > self.revision
         } else {
             *record != *self.record
         }
+    }
+
+    /// Whether what runs was agreed on in the same foundation as `state`.
+    pub(crate) fn shares_foundation(&self, state: &ControlState) -> bool {
+        foundation(state) == self.foundation
     }
 }
 

@@ -126,8 +126,11 @@ impl Judge {
         for member in redundancy.iter().flat_map(|status| &status.members) {
             let device = format!("{} {}", member.device, member.family);
             let before = memory.adverts.insert(device, member.adverts_received);
-            if before.is_some_and(|before| before != member.adverts_received) {
-                adverts_on.push(Name::from(member.device.as_str()));
+            let heard = before.is_some_and(|before| before != member.adverts_received);
+            let device = Name::from(member.device.as_str());
+            // Once for both families.
+            if heard && !adverts_on.contains(&device) {
+                adverts_on.push(device);
             }
         }
         memory.questions.collect(now).await;
