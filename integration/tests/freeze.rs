@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use integration::agreement::Agreement;
 use integration::partition::Shared::{Lan, Wan};
-use integration::{Disk, Files, Pair};
+use integration::{Disk, Files, Pair, wait};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::sandbox::Sandbox;
 use lab::topology::{Arbiter, Side};
+use serde_json::Value;
 use support::Load;
 
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
@@ -137,6 +138,12 @@ fn who_gave_way_to_a_node_that_died_goes_on_with_what_it_had(sandbox: &Sandbox) 
     let gave_way = (2, winner.name().to_owned());
     pair.agrees(loser, "the winner's lineage", |seen| {
         seen.lineage == gave_way
+    })?;
+    // It may well have got everything; a member it is not.
+    wait::until_true("the winner's configurations to arrive", || {
+        let shown = pair.show(loser, "config")?;
+        let known = shown.get("committed_revision").and_then(Value::as_u64);
+        Ok(known == Some(COMMITS + 1))
     })?;
     pair.kill(Member::Node(winner))?;
     disk.empty()?;
