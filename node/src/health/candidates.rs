@@ -34,15 +34,13 @@ mod tests {
 
     #[test]
     fn each_candidate_is_told_of_once_when_it_comes_and_once_when_it_goes() {
-        let (one, two) = (Name::from("a-r2"), Name::from("a-r3"));
+        let both = [Name::from("a-r2"), Name::from("a-r3")];
+        let [one, two] = both.clone();
         let mut alarms = Alarms::default();
         assert_eq!(alarms.see(&[]), []);
-        assert_eq!(alarms.see(&[one.clone()]), [Change::Raised(one.clone())]);
-        assert_eq!(
-            alarms.see(&[one.clone(), two.clone()]),
-            [Change::Raised(two.clone())]
-        );
-        assert_eq!(alarms.see(&[one.clone(), two.clone()]), []);
-        assert_eq!(alarms.see(&[two]), [Change::Cleared(one)]);
+        assert_eq!(alarms.see(&both[..1]), [Change::Raised(one.clone())]);
+        assert_eq!(alarms.see(&both), [Change::Raised(two)]);
+        assert_eq!(alarms.see(&both), []);
+        assert_eq!(alarms.see(&both[1..]), [Change::Cleared(one)]);
     }
 }
