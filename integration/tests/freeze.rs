@@ -153,7 +153,7 @@ fn who_gave_way_to_a_node_that_died_goes_on_with_what_it_had(sandbox: &Sandbox) 
     ensure!(pair.runs(loser)? == own);
     frozen(&pair, loser)?;
     pair.tell(loser, &SURVIVE)?
-        .did("Generation 3 of the control group")?;
+        .did("has begun, founded by b with configuration 2.")?;
     ensure!(pair.runs(loser)? == own);
     let text = pair.with_tenant("after-all")?;
     pair.commit(loser, &text)?
