@@ -241,9 +241,9 @@ fn a_crash_after_any_write_ends_where_no_crash_does() {
 /// Whatever the winner has sent before it died: nothing, or a commit that would fit.
 #[test]
 fn who_gave_way_to_a_node_that_is_gone_goes_on_with_what_it_kept_aside() {
-    let mut entry = Entry::<ControlGroup>::new_blank(id(3, 9));
+    let mut entry = Entry::<ControlGroup>::new_blank(id(3, 0));
     entry.payload = EntryPayload::Normal(set(3));
-    let of_winner = Change::Put(Key::Entry(9), encode(&entry).unwrap());
+    let of_winner = Change::Put(Key::Entry(0), encode(&entry).unwrap());
     for sent in [vec![], vec![of_winner]] {
         let mut store = disk();
         let to = first().next(NodeId(1));
