@@ -15,7 +15,7 @@ use lab::observe::{HaView, Observer};
 use lab::process::Process;
 use lab::sandbox::Sandbox;
 use lab::topology::files::{self, SiteOptions};
-use lab::topology::{PairWitness, Side};
+use lab::topology::{Arbiter, PairWitness, Side};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub struct Files<'a> {
     /// for longer than the 30 ms after which a silent node is replaced, and no test here is about
     /// speed, so the default is 50 ms.
     pub advertisement_ms: u16,
+    /// Who decides when the nodes have lost each other.
+    pub arbiter: Arbiter,
     /// Changes a file of a member: its name, its text.
     pub edit: &'a dyn Fn(&str, &str) -> String,
 }
@@ -39,6 +41,7 @@ impl Default for Files<'_> {
     fn default() -> Self {
         Self {
             advertisement_ms: 50,
+            arbiter: Arbiter::Witness,
             edit: &|_, text| text.to_owned(),
         }
     }
@@ -68,12 +71,13 @@ impl Pair {
         };
         let site = SiteOptions {
             advertisement_ms: options.advertisement_ms,
+            arbiter: options.arbiter,
             ..SiteOptions::default()
         };
-        for member in Member::ALL {
-            let home = pair.home(member);
+        for member in options.arbiter.members() {
+            let home = pair.home(*member);
             std::fs::create_dir_all(&home)?;
-            for file in files::files(member, &home, site) {
+            for file in files::files(*member, &home, site) {
                 let text = (options.edit)(file.name, &file.text);
                 std::fs::write(home.join(file.name), text)?;
             }
@@ -84,8 +88,8 @@ impl Pair {
     /// Builds everything, starts all members and waits until they are ready; gives the active one.
     pub fn start_all(sandbox: &Sandbox, program: &str, options: Files<'_>) -> Result<(Self, Side)> {
         let mut pair = Self::prepare(sandbox, program, options)?;
-        for member in Member::ALL {
-            pair.start(member)?;
+        for member in options.arbiter.members() {
+            pair.start(*member)?;
         }
         let active = pair.ready()?;
         Ok((pair, active))

@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,13 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::sockets::bytes;
-use integration::{Files, Pair, wait};
+use integration::{Disk, Files, Pair, wait};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::sandbox::Sandbox;
 use lab::topology::Side;
 use lab::topology::pair_witness::SERVER;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::Value;
 use support::Load;
 
@@ -348,42 +346,4 @@ fn crowd(pair: &Pair) -> Result<()> {
         }
         Ok(())
     })?
-}
-
-/// A small file system of its own.
-struct Disk {
-    path: PathBuf,
-}
-
-impl Disk {
-    fn mount(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path)?;
-        let kind = Some("tmpfs");
-        mount(kind, path, kind, MsFlags::empty(), Some("size=40m"))?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) -> Result<()> {
-        let mut file = std::fs::File::create(self.path.join("ballast"))?;
-        let block = vec![1; 65_536];
-        while file.write_all(&block).is_ok() {}
-        Ok(())
-    }
-}
-
-impl Disk {
-    /// Gives everything back.
-    fn empty(&self) -> Result<()> {
-        Ok(std::fs::remove_file(self.path.join("ballast"))?)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // It goes with the sandbox at the latest.
-        let _unmounted = umount2(&self.path, MntFlags::MNT_DETACH);
-    }
 }

@@ -1,6 +1,7 @@
-//! Is anybody else there? One question to a neighbour that is neither of the two nodes.
+//! Is anybody else there? One question to a neighbour: to an anchor, which is neither of the two nodes, or
+//! to the other node on an interface that both share, where a standby says nothing by itself.
 //!
-//! Asked only while there is no quorum, so nothing of it costs anything on a normal day. An anchor on
+//! Asked only while there is no quorum, so nothing of it costs anything on a normal day. A neighbour on
 //! the subnet of a data-plane interface is asked by ARP from this node's own address there, because the
 //! kernel has no address on such an interface; every other one by an ICMP echo through the kernel.
 
@@ -12,19 +13,19 @@ use config::valid::{Node, Router};
 use pnet_datalink::{Channel, NetworkInterface};
 use runtime::Clock;
 use socket2::{Domain, Protocol, Socket, Type};
-use types::MacAddr;
+use types::{MacAddr, Name};
 use wire::arp::{Operation, Station};
 use wire::icmp::Echo;
 use wire::packet::Frame;
 
-/// An anchor that takes longer does not answer.
+/// A neighbour that takes longer does not answer.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Between two looks whether patience is over.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// A neighbour, and the way to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Anchor {
+pub(crate) struct Neighbour {
     pub(crate) address: IpAddr,
     way: Way,
 }
@@ -39,45 +40,33 @@ enum Way {
     Ours,
 }
 
-impl Anchor {
-    /// Finds the way to `address` from `node` of `router`.
-    pub(crate) fn locate(address: IpAddr, router: &Router, node: &Node) -> Self {
-        if is_ours(address, router) {
-            let way = Way::Ours;
-            return Self { address, way };
-        }
-        let interfaces = node.device_interfaces.iter().flat_map(|device| {
-            let interfaces = device.network_interfaces.iter();
-            interfaces.map(move |interface| (device, interface))
-        });
-        let own = interfaces
-            .flat_map(|(device, interface)| {
-                let addresses = interface.addresses.iter();
-                addresses.map(move |own| (device, own.interface))
-            })
-            .find(|(_, own)| {
-                let subnet = own.subnet();
-                subnet.is_some_and(|subnet| subnet.contains(&address))
-            });
-        let way = match (own, address) {
-            (Some((device, own)), IpAddr::V4(_)) => {
-                // Without an address of its own the node asks as nobody (RFC 5227), which is answered.
-                let source = match (own.utility, device.is_shared()) {
-                    (Some(IpAddr::V4(utility)), _) => utility,
-                    (None, false) => match own.ip {
-                        IpAddr::V4(ip) => ip,
-                        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-                    },
-                    (None | Some(IpAddr::V6(_)), _) => Ipv4Addr::UNSPECIFIED,
-                };
-                Way::OnLink {
-                    device: device.interface_name.clone(),
-                    source,
-                }
-            }
-            (Some(_) | None, _) => Way::Kernel,
+impl Neighbour {
+    /// Finds the way to the anchor `address` from `node` of `router`.
+    pub(crate) fn anchor(address: IpAddr, router: &Router, node: &Node) -> Self {
+        let way = if is_ours(address, router) {
+            Way::Ours
+        } else {
+            on_link(address, node).unwrap_or(Way::Kernel)
         };
         Self { address, way }
+    }
+
+    /// The other node at its own addresses on the shared interfaces, each with the device of `node` where
+    /// it is asked. Its process answers there whatever its role, and nobody else does.
+    pub(crate) fn of_peer(node: &Node, peer: &Node) -> Vec<(Name, Self)> {
+        let devices = peer.device_interfaces.iter();
+        let shared = devices.filter(|device| device.is_shared());
+        let interfaces = shared.flat_map(|device| &device.network_interfaces);
+        let addresses = interfaces.flat_map(|interface| &interface.addresses);
+        let own = addresses.filter_map(|address| address.interface.utility);
+        own.filter_map(|address| {
+            let way = on_link(address, node)?;
+            let Way::OnLink { device, .. } = &way else {
+                return None;
+            };
+            Some((Name::from(device.as_str()), Self { address, way }))
+        })
+        .collect()
     }
 
     /// Asks, and waits for the answer: not for a thread that others wait for.
@@ -92,10 +81,41 @@ impl Anchor {
             }
         };
         asked.unwrap_or_else(|error| {
-            tracing::debug!(anchor = %self.address, %error, "an anchor cannot be asked");
+            tracing::debug!(neighbour = %self.address, %error, "a neighbour cannot be asked");
             false
         })
     }
+}
+
+/// The way to `address` on a data-plane interface of `node` that has its subnet; by ARP, so IPv4 only.
+fn on_link(address: IpAddr, node: &Node) -> Option<Way> {
+    if address.is_ipv6() {
+        return None;
+    }
+    let interfaces = node.device_interfaces.iter().flat_map(|device| {
+        let interfaces = device.network_interfaces.iter();
+        interfaces.map(move |interface| (device, interface))
+    });
+    let own = interfaces.flat_map(|(device, interface)| {
+        let addresses = interface.addresses.iter();
+        addresses.map(move |own| (device, own.interface))
+    });
+    let (device, own) = own.into_iter().find(|(_, own)| {
+        let subnet = own.subnet();
+        subnet.is_some_and(|subnet| subnet.contains(&address))
+    })?;
+    // Without an address of its own the node asks as nobody (RFC 5227), which is answered.
+    let source = match (own.utility, device.is_shared(), own.ip) {
+        (Some(IpAddr::V4(utility)), _, _) => utility,
+        (None, false, IpAddr::V4(ip)) => ip,
+        (Some(IpAddr::V6(_)), _, _) | (None, true, _) | (None, false, IpAddr::V6(_)) => {
+            Ipv4Addr::UNSPECIFIED
+        }
+    };
+    Some(Way::OnLink {
+        device: device.interface_name.clone(),
+        source,
+    })
 }
 
 fn is_ours(address: IpAddr, router: &Router) -> bool {
@@ -202,7 +222,7 @@ mod tests {
         let subnet = own.subnet().unwrap();
         let neighbour = subnet.hosts().last().unwrap();
 
-        let anchor = Anchor::locate(neighbour, router, node);
+        let anchor = Neighbour::anchor(neighbour, router, node);
         assert_eq!(
             anchor.way,
             Way::OnLink {
@@ -213,9 +233,43 @@ mod tests {
                 }
             }
         );
-        assert_eq!(Anchor::locate(own.ip, router, node).way, Way::Ours);
+        assert_eq!(Neighbour::anchor(own.ip, router, node).way, Way::Ours);
         let far = "198.18.77.1".parse().unwrap();
-        assert_eq!(Anchor::locate(far, router, node).way, Way::Kernel);
+        assert_eq!(Neighbour::anchor(far, router, node).way, Way::Kernel);
+    }
+
+    /// The active node hears nothing of a standby on the shared interfaces, unless it asks there.
+    #[test]
+    fn the_other_node_is_asked_at_its_own_address_on_each_shared_interface() {
+        let text = include_str!("../../proto/config/examples/site.conf");
+        let valid = config::check(text).unwrap();
+        let router = valid.routers().first().unwrap();
+        let [node, peer] = router.nodes.as_slice() else {
+            panic!("the sample has two nodes");
+        };
+        let shared = |node: &Node| -> Vec<_> {
+            let devices = node.device_interfaces.iter();
+            let devices = devices.filter(|device| device.is_shared());
+            let own = devices.flat_map(|device| {
+                let interfaces = device.network_interfaces.iter();
+                let addresses = interfaces.flat_map(|interface| &interface.addresses);
+                let own = addresses.filter_map(|address| address.interface.utility);
+                own.map(|own| (device.interface_name.clone(), own))
+            });
+            own.filter(|(_, own)| own.is_ipv4()).collect()
+        };
+
+        let asked = Neighbour::of_peer(node, peer);
+
+        let seen: Vec<_> = asked.iter().map(|(_, asked)| asked.address).collect();
+        let expected: Vec<_> = shared(peer).into_iter().map(|(_, own)| own).collect();
+        assert!(!expected.is_empty());
+        assert_eq!(seen, expected);
+        for ((device, own), (name, asked)) in shared(node).into_iter().zip(asked) {
+            assert_eq!(name.as_str(), device);
+            let IpAddr::V4(source) = own else { continue };
+            assert_eq!(asked.way, Way::OnLink { device, source });
+        }
     }
 
     #[test]

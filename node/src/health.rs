@@ -1,6 +1,7 @@
 //! Readiness, computed from what all the parts say and proven against the cluster's own table; and the
 //! verdict on the pair, from the facts of both nodes.
 
+mod candidates;
 mod pair;
 mod storage;
 
@@ -12,13 +13,14 @@ use ha::{Assessment, Facts, NodeRole};
 use raft::{Cluster, GroupStatus, Health, MemberRole, StorageHealth};
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
-use types::{EpochGate, Instant, NodeId};
+use types::{EpochGate, Instant, Name, NodeId};
 use vrrp::StateName;
 
 use crate::drift::DriftStatus;
 use crate::notice;
 use crate::running::Running;
 use crate::threads::{Meter, Utilization};
+use candidates::Alarms;
 use storage::{Alarm, Change};
 
 /// How often the facts are looked at.
@@ -87,6 +89,8 @@ struct Memory {
     seen: Option<Word>,
     /// Whether the disk was low at the last look.
     disk: Alarm,
+    /// Configurations that lost, as they were at the last look.
+    candidates: Alarms,
 }
 
 impl Watchman {
@@ -163,6 +167,7 @@ impl Watchman {
         let groups = [&control, &state];
         let here = self.node_facts(&facts, &assessment, groups, &storage, &drift, now);
         let pair = self.pair_facts(here.clone(), status.as_deref(), &control, &drift, now);
+        memory.lost(&pair.candidates);
         let verdict = Verdict {
             assessment,
             agreed,
@@ -225,6 +230,25 @@ impl Memory {
                 "the disk of the data directory has room again"
             ),
             None => {}
+        }
+    }
+
+    /// Tells of each configuration that was committed and does not run, until somebody has dropped it.
+    fn lost(&mut self, names: &[Name]) {
+        for change in self.candidates.see(names) {
+            match change {
+                candidates::Change::Raised(name) => tracing::warn!(
+                    event = "candidate",
+                    %name,
+                    "a configuration that was committed while the nodes were apart does not run: read it \
+                     with 'tandem show config --candidate {name}'"
+                ),
+                candidates::Change::Cleared(name) => tracing::info!(
+                    event = "candidate-over",
+                    %name,
+                    "a configuration that lost was dropped"
+                ),
+            }
         }
     }
 

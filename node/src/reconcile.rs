@@ -6,16 +6,20 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use raft::Control;
+use raft::{Control, MemberRole};
 use raft_state::ControlState;
-use runtime::Shutdown;
+use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
 use types::NodeId;
 
 use crate::plan::forwarding::Process;
 use crate::running::{self, Running};
 use crate::{plan, site::Site};
+
+/// Between two looks whether this node has become a member of what it is joining.
+const JOINING: Duration = Duration::from_millis(100);
 
 /// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,
 /// and readiness says why it is not ready.
@@ -33,6 +37,7 @@ pub(crate) async fn outlive(group: &str, shutdown: &mut Shutdown) {
 pub(crate) struct Follow {
     pub(crate) process: Process,
     pub(crate) site: Site,
+    pub(crate) clock: Clock,
     pub(crate) control: Control,
     pub(crate) data_plane: forwarding::Handle,
     pub(crate) redundancy: Option<vrrp::Handle>,
@@ -46,21 +51,38 @@ impl Follow {
         let mut agreed = self.control.watch();
         loop {
             let state = Arc::clone(&agreed.borrow_and_update());
+            let again = self.is_joining(&state).then(|| self.clock.now() + JOINING);
             self.follow(&state).await;
-            if agreed.changed().await.is_err() {
+            // Cancel safe: both only wait.
+            let changed = tokio::select! {
+                changed = agreed.changed() => changed,
+                () = self.clock.wait_until(again) => Ok(()),
+            };
+            if changed.is_err() {
                 return outlive("control", &mut self.shutdown).await;
             }
         }
+    }
+
+    /// Whether `state` is another survivor's, and on its way here: until this node is a member it may be as
+    /// old as the beginning of that one's log, and the winner may die before the rest has come.
+    fn is_joining(&self, state: &ControlState) -> bool {
+        let status = self.control.status();
+        let me = status.member(self.process.node);
+        let is_member = me.is_some_and(|me| me.role == MemberRole::Voter);
+        !is_member && !self.running.borrow().shares_foundation(state)
     }
 
     async fn follow(&self, state: &ControlState) {
         if let Some(redundancy) = &self.redundancy {
             redundancy.seen_epoch(state.highest_epoch());
         }
-        if state.revision() > self.running.borrow().revision
-            && let Some(record) = state.config()
+        let replaced = self.running.borrow().is_replaced_by(state);
+        if replaced
+            && !self.is_joining(state)
+            && let Some(next) = running::check(state)
         {
-            match running::check(record) {
+            match next {
                 Ok(next) => self.apply(next).await,
                 Err(error) => tracing::error!(%error, "the committed configuration is not applied"),
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::text_file::{ReadError, read_text};
 use config::{Problem, Valid};
 use raft::{Control, Health, ProposeError};
-use raft_state::{ConfigRecord, ControlCommand, ControlOutcome, ControlState};
+use raft_state::{ConfigRecord, ControlCommand, ControlLineage, ControlOutcome, ControlState};
 use runtime::Clock;
 use tokio::sync::watch;
 use types::Revision;
@@ -29,6 +29,9 @@ pub(crate) struct Running {
     pub(crate) revision: Revision,
     /// As it was committed, and by whom.
     pub(crate) record: Arc<ConfigRecord>,
+    /// The survivor's foundation that it was agreed on in; `None` before there was one. Numbers are
+    /// compared within one foundation only: two survivors count on from the same.
+    pub(crate) foundation: Option<ControlLineage>,
     /// As actors read it.
     pub(crate) valid: Arc<Valid>,
 }
@@ -64,14 +67,43 @@ pub(crate) enum ConfigurationError {
     Gone,
 }
 
-/// Checks `record`'s text again: it was valid when it was committed, perhaps by a newer version.
-pub(crate) fn check(record: &ConfigRecord) -> Result<Running, ConfigurationError> {
+/// Checks the agreed text again: it was valid when it was committed, perhaps by a newer version. `None`
+/// without one.
+pub(crate) fn check(state: &ControlState) -> Option<Result<Running, ConfigurationError>> {
+    let record = state.config()?;
     let origin = format!("committed configuration {}", record.revision);
-    Ok(Running {
+    Some(parse(&record.text, origin).map(|valid| Running {
         revision: record.revision,
         record: Arc::new(record.clone()),
-        valid: Arc::new(parse(&record.text, origin)?),
-    })
+        foundation: foundation(state),
+        valid: Arc::new(valid),
+    }))
+}
+
+/// The last survivor's foundation of the control group.
+fn foundation(state: &ControlState) -> Option<ControlLineage> {
+    let survivals = state.survivals().iter();
+    survivals.map(|survival| survival.lineage).max()
+}
+
+impl Running {
+    /// Whether something else is agreed on than what runs. A node that gave way to another survivor takes
+    /// over what that one has, whatever its number.
+    pub(crate) fn is_replaced_by(&self, state: &ControlState) -> bool {
+        let Some(record) = state.config() else {
+            return false;
+        };
+        if self.shares_foundation(state) {
+            record.revision > self.revision
+        } else {
+            *record != *self.record
+        }
+    }
+
+    /// Whether what runs was agreed on in the same foundation as `state`.
+    pub(crate) fn shares_foundation(&self, state: &ControlState) -> bool {
+        foundation(state) == self.foundation
+    }
 }
 
 /// The committed configuration; on a cluster that has none yet, `first` is proposed. Waits for a
@@ -140,7 +172,7 @@ async fn committed(
         .map_err(|_| ConfigurationError::Gone)?;
     replayed(control, clock).await;
     let state = Arc::clone(&agreed.borrow());
-    state.config().map_or(Err(ConfigurationError::Gone), check)
+    check(&state).unwrap_or(Err(ConfigurationError::Gone))
 }
 
 /// Waits until this node has applied what is on its disk. What it finds first is as old as its last snapshot:
@@ -215,7 +247,67 @@ async fn propose(control: &Control, text: Option<String>, clock: Clock) -> Confi
 
 #[cfg(test)]
 mod tests {
+    use raft_state::{Survival, SurvivalReason};
+    use types::NodeId;
+
     use super::*;
+
+    /// What `founder` has agreed on with itself: so many configurations, each of them its own.
+    fn alone(founder: u8, commits: u64) -> ControlState {
+        let mut state = ControlState::default();
+        let lineage = ControlLineage {
+            generation: 2,
+            founder: NodeId(founder),
+        };
+        state.apply(&ControlCommand::Survived(Survival {
+            lineage,
+            reason: SurvivalReason::Evidence,
+            by: "policy".to_owned(),
+            at_unix_ms: 0,
+            revision: Revision::default(),
+        }));
+        for base in 0..commits {
+            state.apply(&ControlCommand::SetConfig {
+                base: Revision(base),
+                text: include_str!("../../proto/config/examples/site.conf").to_owned(),
+                author: format!("node {founder}"),
+                at_unix_ms: 0,
+            });
+        }
+        state
+    }
+
+    fn runs(state: &ControlState) -> Running {
+        check(state).unwrap().unwrap()
+    }
+
+    #[test]
+    fn within_one_foundation_the_higher_number_replaces_the_lower() {
+        let running = runs(&alone(1, 2));
+        assert!(running.is_replaced_by(&alone(1, 3)));
+        assert!(!running.is_replaced_by(&alone(1, 2)));
+        assert!(!running.is_replaced_by(&alone(1, 1)), "an older state");
+    }
+
+    #[test]
+    fn another_survivors_configuration_replaces_this_ones_whatever_its_number() {
+        let running = runs(&alone(1, 2));
+        for commits in 1..4 {
+            assert!(running.is_replaced_by(&alone(2, commits)), "{commits}");
+        }
+        assert!(!running.is_replaced_by(&alone(2, 0)), "it has none");
+        let mut joined = alone(1, 2);
+        let lineage = ControlLineage {
+            generation: 3,
+            founder: NodeId(2),
+        };
+        let survival = alone(2, 0).survivals().iter().next().cloned().unwrap();
+        joined.apply(&ControlCommand::Survived(Survival {
+            lineage,
+            ..survival
+        }));
+        assert!(!running.is_replaced_by(&joined), "it is the same one");
+    }
 
     #[test]
     fn a_file_is_another_configuration_when_it_means_something_else() {

@@ -1,5 +1,7 @@
 //! Whether this node goes on without the other one: facts from everybody, judged by `ha::survivor`.
 
+mod questions;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,19 +12,17 @@ use raft::{Control, Health};
 use raft_state::SurvivalReason;
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use types::{Instant, Name, NodeId};
 
-use crate::anchors::Anchor;
+use crate::anchors::Neighbour;
 use crate::plan;
 use crate::running::Running;
 use crate::site::Site;
+use questions::{Questions, Who};
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Between two questions to the anchors, while there is reason to ask.
-const ASK: Duration = Duration::from_secs(1);
-/// An answer of an anchor, or a word of the peer, counts for so long.
+/// A word of the peer counts for so long.
 const FRESH: Duration = Duration::from_secs(2);
 /// The peer's name among the places where it may be heard.
 const AGREEMENT: &str = "the members' own connection";
@@ -55,10 +55,7 @@ struct Memory {
     adverts: BTreeMap<String, u64>,
     /// When the peer was last heard at each place.
     heard: BTreeMap<Name, Instant>,
-    /// When each anchor answered last.
-    answered: BTreeMap<IpAddr, Instant>,
-    asked_at: Option<Instant>,
-    asking: Option<JoinHandle<Vec<IpAddr>>>,
+    questions: Questions,
 }
 
 /// The policy of `node.toml`, and whom it relies on.
@@ -129,21 +126,27 @@ impl Judge {
         for member in redundancy.iter().flat_map(|status| &status.members) {
             let device = format!("{} {}", member.device, member.family);
             let before = memory.adverts.insert(device, member.adverts_received);
-            if before.is_some_and(|before| before != member.adverts_received) {
-                adverts_on.push(Name::from(member.device.as_str()));
+            let heard = before.is_some_and(|before| before != member.adverts_received);
+            let device = Name::from(member.device.as_str());
+            // Once for both families.
+            if heard && !adverts_on.contains(&device) {
+                adverts_on.push(device);
+            }
+        }
+        memory.questions.collect(now).await;
+        if !quorum && memory.questions.is_due(now) {
+            memory.questions.ask(self.round(), self.clock, now);
+        }
+        // Only an active node advertises: a standby that is there answers.
+        for device in memory.questions.peer() {
+            if !adverts_on.contains(device) {
+                adverts_on.push(device.clone());
             }
         }
         for place in links_up.iter().chain(&adverts_on) {
             memory.heard.insert(place.clone(), now);
         }
         memory.heard.retain(|_, at| now - *at < FRESH);
-        if !quorum {
-            self.ask_anchors(memory, now).await;
-        }
-        let answers = |address: &IpAddr| {
-            let answered = memory.answered.get(address);
-            answered.is_some_and(|at| now - *at < FRESH)
-        };
         Facts {
             quorum,
             links_up,
@@ -151,7 +154,7 @@ impl Judge {
             anchors: self
                 .anchors
                 .iter()
-                .map(|address| (*address, answers(address)))
+                .map(|address| (*address, memory.questions.anchor(*address)))
                 .collect(),
         }
     }
@@ -167,32 +170,23 @@ impl Judge {
         }
     }
 
-    /// Takes the answers to the last question, and asks again when it is time.
-    async fn ask_anchors(&self, memory: &mut Memory, now: Instant) {
-        if let Some(asking) = memory.asking.take_if(|asking| asking.is_finished())
-            && let Ok(answered) = asking.await
-        {
-            let answered = answered.into_iter().map(|address| (address, now));
-            memory.answered.extend(answered);
-        }
-        let due = memory.asked_at.is_none_or(|at| now - at >= ASK);
-        if self.anchors.is_empty() || memory.asking.is_some() || !due {
-            return;
-        }
+    /// Whom to ask, and how.
+    fn round(&self) -> Vec<(Who, Neighbour)> {
         let running = self.running.borrow().clone();
         let Ok((router, node)) = plan::locate(&running.valid, &self.site.router, &self.site.node)
         else {
-            return;
+            return Vec::new();
         };
-        let locate = |address: &IpAddr| Anchor::locate(*address, router, node);
-        let anchors: Vec<_> = self.anchors.iter().map(locate).collect();
-        let clock = self.clock;
-        memory.asked_at = Some(now);
-        // Asking waits for answers, which is not for a thread that others wait for.
-        memory.asking = Some(tokio::task::spawn_blocking(move || {
-            let asked = anchors.iter().filter(|anchor| anchor.answers(clock));
-            asked.map(|anchor| anchor.address).collect()
-        }));
+        let anchors = self.anchors.iter().map(|address| {
+            let anchor = Neighbour::anchor(*address, router, node);
+            (Who::Anchor(*address), anchor)
+        });
+        let peer = self.site.peer.as_ref();
+        let peer = peer.and_then(|(_, name)| router.node(name.as_str()));
+        let peer = peer.map(|peer| Neighbour::of_peer(node, peer));
+        let peer = peer.into_iter().flatten();
+        let peer = peer.map(|(device, neighbour)| (Who::Peer(device), neighbour));
+        anchors.chain(peer).collect()
     }
 
     fn show(&self, machine: &Survivor, memory: &Memory) {

@@ -238,6 +238,7 @@ fn start_inward(
     let follow = Follow {
         process: parts.process,
         site: parts.site.clone(),
+        clock: parts.clock,
         control: parts.cluster.control.clone(),
         data_plane: parts.data_plane.clone(),
         redundancy: parts.redundancy_handle(),

@@ -68,6 +68,13 @@ impl<G: Group> Running<G> {
         voters_for_good::<G>(&membership).contains(&self.id.to_u64())
     }
 
+    /// Whether something may have been agreed on with this instance's vote.
+    pub(crate) fn may_have_voted(&self) -> bool {
+        let newest = self.newest_membership();
+        let mut voters = newest.membership().voter_ids();
+        voters.any(|id| id == self.id.to_u64())
+    }
+
     /// Whether anybody is a member at all, agreed on or not.
     pub(crate) fn is_formed(&self) -> bool {
         let metrics = self.raft.metrics();

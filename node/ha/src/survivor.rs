@@ -59,7 +59,8 @@ pub struct Facts {
     pub quorum: bool,
     /// HA links on which the peer is heard.
     pub links_up: Vec<Name>,
-    /// Shared interfaces on which an advertisement of the peer came since the last look.
+    /// Shared interfaces on which an advertisement of the peer came since the last look, or on which it
+    /// answers: a standby does not advertise.
     pub adverts_on: Vec<Name>,
     /// Every configured anchor, and whether it answered lately.
     pub anchors: Vec<(IpAddr, bool)>,

@@ -89,6 +89,8 @@ pub enum Check {
     Drift,
     /// There is room on the disk.
     Storage,
+    /// No configuration that was committed while the nodes were apart waits for somebody to read it.
+    Candidates,
 }
 
 impl Check {
@@ -108,6 +110,7 @@ impl Check {
             Self::Refusals => "refusals",
             Self::Drift => "drift",
             Self::Storage => "storage",
+            Self::Candidates => "candidates",
         }
     }
 }
@@ -241,6 +244,8 @@ pub struct PairFacts {
     /// Whether both nodes agree on the same at the same place of the log; `None` while no place was
     /// seen on both.
     pub agrees: Option<bool>,
+    /// Configurations that were committed in a generation that lost.
+    pub candidates: Vec<Name>,
 }
 
 /// Judges the facts. Total and pure.

@@ -88,6 +88,14 @@ impl Watchman {
                 }),
             links,
             agrees: drift.peer.as_ref().and_then(|peer| peer.agrees),
+            candidates: self
+                .cluster
+                .control
+                .state()
+                .candidates()
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect(),
         }
     }
 

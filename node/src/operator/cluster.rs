@@ -1,7 +1,6 @@
 //! `show cluster`.
 
-use ha::survivor::{Policy, Verdict};
-use proto::ops::{Candidate, ClusterReply, QuorumView, RaftGroup, RaftMember, Survival};
+use proto::ops::{Candidate, ClusterReply, RaftGroup, RaftMember, Survival};
 use raft::{GroupStatus, MemberKind, MemberRole, MemberStatus};
 use raft_state::ControlState;
 use types::NodeId;
@@ -37,39 +36,6 @@ impl Desk {
             generation: (status.generation != 0).then_some(status.generation),
             founder: founder.map(|founder| self.site.name(founder)),
         }
-    }
-
-    fn quorum(&self) -> Option<QuorumView> {
-        let view = self.survivor.as_ref()?.borrow().clone();
-        let lineage = self.cluster.control.lineage();
-        let mut reasons = match &view.verdict {
-            Verdict::Waiting(doubts) => doubts.iter().map(ToString::to_string).collect(),
-            Verdict::Settled | Verdict::Frozen | Verdict::Surviving => Vec::new(),
-        };
-        if lineage.no_room {
-            reasons.push(
-                "there is no room for the configurations that this node keeps of a lineage that \
-                 lost: drop candidates"
-                    .to_owned(),
-            );
-        } else if lineage.aside > 0 {
-            reasons.push("configurations of a lineage that lost are being handed over".to_owned());
-        }
-        let state = if lineage.frozen {
-            "yielding"
-        } else {
-            view.verdict.as_str()
-        };
-        Some(QuorumView {
-            without_quorum: match view.policy {
-                Policy::Witness => "witness",
-                Policy::Freeze => "freeze",
-                Policy::Survive { .. } => "survive",
-            }
-            .to_owned(),
-            state: state.to_owned(),
-            reasons,
-        })
     }
 
     fn survivals(&self, agreed: &ControlState) -> Vec<Survival> {

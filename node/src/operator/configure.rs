@@ -26,6 +26,9 @@ impl Desk {
         author: String,
     ) -> Result<CommitConfigReply, Unanswered> {
         let valid = self.check(&commit.text)?;
+        if let Some(reason) = self.standstill() {
+            return Err(Unanswered::Refused { reason });
+        }
         let newest = self.cluster.control.state().revision();
         let base = commit.base.unwrap_or(newest);
         let command = ControlCommand::SetConfig {
@@ -55,6 +58,9 @@ impl Desk {
             Ok(refused) => Err(Unanswered::Refused {
                 reason: refused.to_string(),
             }),
+            Err(ProposeError::NoLeader { .. }) if let Some(reason) = self.standstill() => {
+                Err(Unanswered::Refused { reason })
+            }
             Err(error) => Err(because(&error)),
         }
     }

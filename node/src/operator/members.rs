@@ -18,21 +18,21 @@ impl MembersPort for Desk {
                 .into_iter()
                 .find(|known| known.word() == kind)
                 .ok_or_else(|| refused(&format!("{kind:?} is no kind of member")))?;
-            let invited = self.membership()?.invite(kind, life).await;
+            let invited = self.changing()?.invite(kind, life).await;
             invited.map(invitation).map_err(|error| because(&error))
         })
     }
 
     fn replace(&self, name: String, life: Duration) -> Answer<'_, InvitationReply> {
         Box::pin(async move {
-            let invited = self.membership()?.replace(&name, life).await;
+            let invited = self.changing()?.replace(&name, life).await;
             invited.map(invitation).map_err(|error| because(&error))
         })
     }
 
     fn remove(&self, name: String) -> Answer<'_, RemovedReply> {
         Box::pin(async move {
-            let removed = self.membership()?.remove(&name).await;
+            let removed = self.changing()?.remove(&name).await;
             let id = removed.map_err(|error| because(&error))?;
             Ok(RemovedReply {
                 name,
@@ -68,6 +68,16 @@ impl Desk {
                 "this cluster has no certificates (insecure-lab): its members stand in node.toml",
             )
         })
+    }
+
+    /// The same for what is agreed on: without a quorum it would be written down, and take effect when
+    /// nobody expects it any more.
+    fn changing(&self) -> Result<&Membership, Unanswered> {
+        let membership = self.membership()?;
+        match self.standstill() {
+            Some(reason) => Err(Unanswered::Refused { reason }),
+            None => Ok(membership),
+        }
     }
 
     fn answer_members(&self) -> MembersReply {

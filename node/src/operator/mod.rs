@@ -11,6 +11,7 @@ mod interfaces;
 mod links;
 mod members;
 mod order;
+mod quorum;
 mod vrrp;
 
 use std::sync::Arc;

@@ -34,6 +34,13 @@ impl Desk {
                 reason: "a router of one node has nobody to survive".to_owned(),
             });
         };
+        if self.has_quorum() {
+            let reason = match order {
+                GoOn::Survive | GoOn::SurviveForced => raft::SurviveError::HasQuorum.to_string(),
+                GoOn::Thaw => "this node has not frozen: the control group has a quorum".to_owned(),
+            };
+            return Err(Unanswered::Refused { reason });
+        }
         let view = survivor.borrow();
         let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
         let heard =
@@ -49,7 +56,10 @@ impl Desk {
                 other @ (ha::survivor::Verdict::Settled
                 | ha::survivor::Verdict::Waiting(_)
                 | ha::survivor::Verdict::Surviving) => Err(Unanswered::Refused {
-                    reason: format!("this node has not frozen: it is {other}"),
+                    reason: format!(
+                        "this node has not frozen: it is {other}. If the other node is off, 'tandem \
+                         request cluster survive' goes on without it"
+                    ),
                 }),
             },
         }

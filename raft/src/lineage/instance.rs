@@ -28,7 +28,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    fn publish(&self, state: &ControlState) {
+    pub(super) fn publish(&self, state: &ControlState) {
         self.local.roster.follow(state.members());
         self.states.send_replace(Arc::new(state.clone()));
     }

@@ -169,11 +169,22 @@ impl Keeper {
                 return Ok((self.write(turn).await?, None));
             }
         };
+        // Else everything that is here is the leader's as well, and may be no more than its beginning.
+        let counts = instance.running.may_have_voted();
         let held = instance.end().await?;
+        let held = match aside.last() {
+            Some(last) if !counts => {
+                let unreadable = "what this node has kept aside cannot be read";
+                held.taken_back(last).ok_or(unreadable)?
+            }
+            Some(_) | None => held,
+        };
         let survival = self.survival(&order, lineage, &held);
         match held.refounded(member, self.control.local.incarnation, &survival, aside) {
             Ok(Some(turn)) => {
                 let recovered = self.write(Ok(turn)).await?;
+                // Nobody may take what was known of another lineage for this one's.
+                self.publisher.publish(&recovered.agreed());
                 tracing::warn!(
                     lineage = %survival.lineage,
                     reason = %survival.reason,

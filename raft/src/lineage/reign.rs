@@ -163,7 +163,7 @@ impl<'a> Reign<'a> {
         let health = self.keeper.control.seat.health(local.clock.now(), patience);
         let refused = if local.is_witness() {
             SurviveError::Witness
-        } else if !self.running.is_formed() {
+        } else if !self.has_something() {
             SurviveError::Empty
         } else if health == Health::Ok && !self.machine.is_frozen() {
             SurviveError::HasQuorum
@@ -173,6 +173,12 @@ impl<'a> Reign<'a> {
         // Whoever ordered it may have gone.
         let _unheard = order.done.send(Err(refused));
         None
+    }
+
+    /// Who gave way and is no member there yet can go on with what it has kept aside.
+    fn has_something(&self) -> bool {
+        let kept = self.aside.last().and_then(Aside::state);
+        self.running.is_formed() || kept.is_some()
     }
 
     fn asked(&mut self, asked: Asked, work: &Work<'a>) -> Option<End> {

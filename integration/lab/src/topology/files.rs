@@ -5,9 +5,12 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use super::Side;
-use super::pair_witness::{LAN_GATEWAY, LAN_GATEWAY_V6, WAN_ADDRESS, WAN_ADDRESS_V6, WITNESS};
+use super::pair_witness::{
+    CLIENT, LAN_GATEWAY, LAN_GATEWAY_V6, SERVER, WAN_ADDRESS, WAN_ADDRESS_V6, WITNESS,
+};
 use crate::cluster::{Member, MemberFile};
 
 /// What may differ from lab to lab.
@@ -19,6 +22,46 @@ pub struct SiteOptions {
     pub priority_of_a: u8,
     /// `election-timeout-ms` of every member; `None` leaves it to the product.
     pub election_timeout_ms: Option<u16>,
+    /// Who decides when the nodes have lost each other.
+    pub arbiter: Arbiter,
+}
+
+/// Who decides what becomes of agreement when a node is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arbiter {
+    /// A third member.
+    Witness,
+    /// Nobody: a node that is left waits for the other one, or for an operator.
+    Freeze,
+    /// The node that is left, by the evidence: when all has been silent for [`HOLD_TIME`] and the client
+    /// or the server answers.
+    Survive,
+}
+
+/// How long the other node must have been silent under [`Arbiter::Survive`].
+pub const HOLD_TIME: Duration = Duration::from_secs(3);
+
+impl Arbiter {
+    /// Everybody who takes part.
+    pub const fn members(self) -> &'static [Member] {
+        match self {
+            Self::Witness => &Member::ALL,
+            Self::Freeze | Self::Survive => &[Member::Node(Side::A), Member::Node(Side::B)],
+        }
+    }
+
+    /// `[ha]` of every `node.toml`.
+    fn policy(self) -> String {
+        match self {
+            Self::Witness => String::new(),
+            Self::Freeze => "\n[ha]\nwithout-quorum = \"freeze\"\n".to_owned(),
+            Self::Survive => format!(
+                "\n[ha]\nwithout-quorum = \"survive\"\nhold-time = \"{}s\"\n\
+                 anchors = [\"{CLIENT}\", \"{SERVER}\"]\n",
+                HOLD_TIME.as_secs()
+            ),
+        }
+    }
 }
 
 impl Default for SiteOptions {
@@ -27,6 +70,7 @@ impl Default for SiteOptions {
             advertisement_ms: 10,
             priority_of_a: 110,
             election_timeout_ms: None,
+            arbiter: Arbiter::Witness,
         }
     }
 }
@@ -69,6 +113,9 @@ fn bootstrap(member: Member, home: &Path, options: SiteOptions) -> String {
         (2, Member::Node(Side::B), "node", Side::B.ha0()),
         (3, Member::Witness, "witness", WITNESS),
     ] {
+        if !options.arbiter.members().contains(&voter) {
+            continue;
+        }
         let name = voter.name();
         let _infallible = write!(
             text,
@@ -89,7 +136,7 @@ fn bootstrap(member: Member, home: &Path, options: SiteOptions) -> String {
             );
         }
     }
-    text
+    text + &options.arbiter.policy()
 }
 
 fn site(options: SiteOptions) -> String {
@@ -264,25 +311,28 @@ mod tests {
 
     #[test]
     fn the_products_own_checks_accept_the_files() {
-        let options = SiteOptions {
-            election_timeout_ms: Some(150),
-            ..SiteOptions::default()
-        };
-        for member in Member::ALL {
-            for file in files(member, Path::new("/run/lab"), options) {
-                let problems = match file.name {
-                    "node.toml" => config::bootstrap::read(&file.text).map(drop),
-                    _ => config::parse(&file.text)
-                        .and_then(|site| site.validate())
-                        .map(drop),
-                };
-                assert!(
-                    problems.is_ok(),
-                    "{} of {}: {problems:#?}",
-                    file.name,
-                    member.name()
-                );
+        for arbiter in [Arbiter::Witness, Arbiter::Freeze, Arbiter::Survive] {
+            let options = SiteOptions {
+                election_timeout_ms: Some(150),
+                arbiter,
+                ..SiteOptions::default()
+            };
+            for member in arbiter.members() {
+                for file in files(*member, Path::new("/run/lab"), options) {
+                    accepted(&file, *member);
+                }
             }
         }
+    }
+
+    fn accepted(file: &MemberFile, member: Member) {
+        let problems = match file.name {
+            "node.toml" => config::bootstrap::read(&file.text).map(drop),
+            _ => config::parse(&file.text)
+                .and_then(|site| site.validate())
+                .map(drop),
+        };
+        let (name, member) = (file.name, member.name());
+        assert!(problems.is_ok(), "{name} of {member}: {problems:#?}");
     }
 }

@@ -4,6 +4,6 @@ pub mod files;
 pub mod pair_witness;
 pub mod single;
 
-pub use files::SiteOptions;
+pub use files::{Arbiter, SiteOptions};
 pub use pair_witness::{PairWitness, Side};
 pub use single::Single;

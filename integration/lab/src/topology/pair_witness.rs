@@ -246,6 +246,22 @@ impl PairWitness {
         self.switch.cut(&self.node(side).host, port, cut)
     }
 
+    /// Cuts both HA links at a node's end, without a word on the one that has a switch.
+    pub fn cut_ha(&self, side: Side) -> Result<(), HostError> {
+        let NodeHost { host, ha, .. } = self.node(side);
+        self.switch.cut(host, ha, Cut::Silent)?;
+        self.direct.iter().try_for_each(|direct| direct.cut(host))
+    }
+
+    /// Undoes [`PairWitness::cut_ha`].
+    pub fn restore_ha(&self, side: Side) -> Result<(), HostError> {
+        let NodeHost { host, ha, .. } = self.node(side);
+        self.switch.restore(host, ha)?;
+        self.direct
+            .iter()
+            .try_for_each(|direct| direct.restore(host))
+    }
+
     /// Undoes [`PairWitness::cut`].
     pub fn restore(&self, side: Side, port: &Port) -> Result<(), HostError> {
         self.switch.restore(&self.node(side).host, port)

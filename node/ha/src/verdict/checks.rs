@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{Check, Failed, NodeFacts, PairFacts, PeerFacts, Quorum, Verdict};
 use crate::readiness::{MAX_LAG, NodeRole};
+use types::Name;
 
 /// A witness that was silent for longer is gone; it is asked three times a second.
 const WITNESS_SILENT: Duration = Duration::from_secs(3);
@@ -46,6 +47,7 @@ pub(super) fn failed(facts: &PairFacts) -> Vec<Failed> {
     }
     links(facts, &mut failed);
     witness(facts, &mut failed);
+    candidates(facts, &mut failed);
     let reports = facts.peer.iter().filter_map(|peer| peer.report.as_ref());
     for node in core::iter::once(&facts.here).chain(reports) {
         each_node(node, &mut failed);
@@ -87,9 +89,13 @@ fn quorum(facts: &PairFacts, failed: &mut Vec<Failed>) {
             Quorum::Ok => continue,
             Quorum::Lacking => (
                 format!("the {group} group has no leader"),
-                "see show cluster for the members that are silent; two nodes without a witness need \
-                 both, or an operator's word"
-                    .to_owned(),
+                if facts.witness.is_some() {
+                    "see show cluster for the members that are silent: two of three are needed"
+                } else {
+                    "see show cluster for why: without a witness both nodes are needed. If you know that \
+                     the other one is off, 'tandem request cluster survive' goes on without it"
+                }
+                .to_owned(),
             ),
             Quorum::Stopped { why } => (
                 format!("the {group} group has stopped here: {why}"),
@@ -186,6 +192,26 @@ fn witness(facts: &PairFacts, failed: &mut Vec<Failed>) {
         next_step:
             "start it, or look at the way to it: without it the loss of a node costs the quorum"
                 .to_owned(),
+    });
+}
+
+/// Somebody was told that these are committed, and they do not run.
+fn candidates(facts: &PairFacts, failed: &mut Vec<Failed>) {
+    let names: Vec<_> = facts.candidates.iter().map(Name::as_str).collect();
+    let [first, ..] = names.as_slice() else {
+        return;
+    };
+    failed.push(Failed {
+        check: Check::Candidates,
+        verdict: Verdict::Degraded,
+        found: format!(
+            "committed while the nodes were apart, and not running: {}",
+            names.join(", ")
+        ),
+        next_step: format!(
+            "read it with 'tandem show config --candidate {first}', commit what is missing, then forget \
+             it with 'tandem request cluster drop-candidate {first}'"
+        ),
     });
 }
 

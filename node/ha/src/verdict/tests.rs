@@ -49,6 +49,7 @@ fn healthy() -> PairFacts {
         }),
         links: vec![link("ha0"), link("ha1")],
         agrees: Some(true),
+        candidates: Vec::new(),
     }
 }
 
@@ -206,4 +207,33 @@ fn the_worst_comes_first_and_maintenance_outranks_all() {
     });
     assert_eq!(verdict, Verdict::Maintenance);
     assert_eq!(checks.first(), Some(&Check::Maintenance));
+}
+
+#[test]
+fn a_configuration_that_lost_is_named_until_somebody_has_dropped_it() {
+    let mut facts = healthy();
+    facts.candidates = vec![Name::from("a-r2"), Name::from("a-r3")];
+    let judgement = judge(&facts);
+    let [failed] = judgement.failed.as_slice() else {
+        panic!("{judgement:?}");
+    };
+    assert_eq!(
+        (judgement.verdict, failed.check),
+        (Verdict::Degraded, Check::Candidates)
+    );
+    assert!(failed.found.contains("a-r2, a-r3"), "{}", failed.found);
+    assert!(failed.next_step.contains("drop-candidate a-r2"));
+}
+
+#[test]
+fn without_a_witness_the_lack_of_a_quorum_names_the_operators_word() {
+    let next_step = |with_witness: bool| {
+        let mut facts = healthy();
+        facts.witness = facts.witness.filter(|_| with_witness);
+        facts.here.control = Quorum::Lacking;
+        let judgement = judge(&facts);
+        judgement.failed.into_iter().next().unwrap().next_step
+    };
+    assert!(next_step(false).contains("tandem request cluster survive"));
+    assert!(!next_step(true).contains("survive"));
 }

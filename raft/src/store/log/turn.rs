@@ -17,6 +17,7 @@ use super::{
 use crate::group::{ControlGroup, MemberId, StoredMembership};
 
 type Membership = openraft::Membership<u64, ()>;
+type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
 
 /// What a node held of a lineage that lost.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -70,6 +71,8 @@ fn state_upto(
 pub(crate) struct Held {
     snapshot: Option<StoredSnapshot<ControlGroup>>,
     log: Log<ControlGroup>,
+    /// What counts instead of both.
+    taken_back: Option<ControlState>,
 }
 
 /// What to write, and what the store holds then.
@@ -84,13 +87,25 @@ impl Held {
         Self {
             snapshot,
             log: log.log.read().clone(),
+            taken_back: None,
         }
+    }
+
+    /// What was kept aside, held again in place of everything that came after it: by a node that gave way
+    /// to another one, is no member there yet, and is to go on without it. `None` if it cannot be read.
+    pub(crate) fn taken_back(self, aside: &Aside) -> Option<Self> {
+        let state = aside.state()?;
+        Some(Self {
+            taken_back: Some(state),
+            ..self
+        })
     }
 
     /// The state with the whole tail of the log, committed or not: somebody may have been told that it
     /// is.
     pub(crate) fn state(&self) -> ControlState {
-        state_upto(self.snapshot.as_ref(), &self.log, Some(u64::MAX))
+        let all = || state_upto(self.snapshot.as_ref(), &self.log, Some(u64::MAX));
+        self.taken_back.clone().unwrap_or_else(all)
     }
 
     /// The last revision that is known to be agreed on, and so in every later state of the lineage. The
@@ -108,6 +123,7 @@ impl Held {
     /// The last entry, in the log or in the snapshot.
     fn last(&self) -> Option<LogId<ControlGroup>> {
         use openraft::entry::RaftEntry;
+        use openraft::vote::RaftLeaderIdExt;
         let covered = self
             .snapshot
             .as_ref()
@@ -116,7 +132,11 @@ impl Held {
         let appended = appended
             .map(|(_, entry)| entry.log_id())
             .or(self.log.purged);
-        appended.max(covered)
+        // Where the log stood that was kept aside means nothing in a lineage that begins here. What counts
+        // is that there is a beginning, below every vote.
+        let beginning = LogId::<ControlGroup>::new(LeaderId::new_committed(0, 0), 1);
+        let beginning = self.taken_back.as_ref().map(|_| beginning);
+        appended.max(covered).or(beginning)
     }
 
     /// A new beginning of `member` alone. `None` if nothing was ever agreed on that could go on.

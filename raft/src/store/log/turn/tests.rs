@@ -69,6 +69,7 @@ fn held(store: &MemoryStore) -> Held {
     Held {
         snapshot: recovered.snapshot,
         log: recovered.log,
+        taken_back: None,
     }
 }
 
@@ -235,5 +236,46 @@ fn a_crash_after_any_write_ends_where_no_crash_does() {
             assert!(end.is_blank() && end.aside.is_empty());
             assert_eq!(end.lineage, Some(first().next(NodeId(1))));
         }
+    }
+}
+
+/// Whatever the winner has sent before it died: nothing, or a commit that would fit.
+#[test]
+fn who_gave_way_to_a_node_that_is_gone_goes_on_with_what_it_kept_aside() {
+    let mut entry = Entry::<ControlGroup>::new_blank(id(3, 0));
+    entry.payload = EntryPayload::Normal(set(3));
+    let of_winner = Change::Put(Key::Entry(0), encode(&entry).unwrap());
+    for sent in [vec![], vec![of_winner]] {
+        let mut store = disk();
+        let to = first().next(NodeId(1));
+        let given_way = held(&store).emptied(ME, Some(first()), to, Vec::new());
+        store.write(&given_way.unwrap().0).unwrap();
+        assert!(held(&store).is_empty());
+        store.write(&sent).unwrap();
+        let aside = reopened(&store).aside;
+
+        let back = held(&store).taken_back(&aside[0]).unwrap();
+        let survival = Survival {
+            lineage: to.next(ME.node),
+            ..survival()
+        };
+        let refounded = back.refounded(ME, LIFE, &survival, aside);
+        let (changes, recovered) = refounded.unwrap().unwrap();
+        store.write(&changes).unwrap();
+
+        let again = reopened(&store);
+        for found in [&recovered, &again] {
+            assert_eq!(found.lineage, Some(survival.lineage));
+            assert_eq!(found.agreed().revision(), Revision(3));
+            assert!(found.log.entries.is_empty());
+            let (meta, state) = found.snapshot.as_ref().unwrap();
+            assert_eq!(meta.last_log_id, found.log.purged);
+            assert!(meta.last_log_id.is_some(), "it has begun");
+            let last = state.survivals().iter().last();
+            assert_eq!(last.map(|last| last.lineage), Some(survival.lineage));
+        }
+        let kept = "nothing is forgotten before its time";
+        assert_eq!(again.aside, recovered.aside, "{kept}");
+        assert_eq!(again.aside.len(), 1, "{kept}");
     }
 }

@@ -1,0 +1,113 @@
+//! What an operator is told while nothing can be agreed on: why, and what to do about it.
+
+use ha::survivor::{Doubt, Policy, Verdict};
+use proto::ops::QuorumView;
+use raft::Health;
+use types::Name;
+
+use super::Desk;
+use crate::survivor::View;
+
+impl Desk {
+    /// Whether the control group takes what is proposed.
+    pub(super) fn has_quorum(&self) -> bool {
+        let control = &self.cluster.control;
+        control.status().health == Health::Ok && !control.lineage().frozen
+    }
+
+    /// The part of `show cluster`.
+    pub(super) fn quorum(&self) -> Option<QuorumView> {
+        let view = self.survivor.as_ref()?.borrow().clone();
+        let lineage = self.cluster.control.lineage();
+        let mut reasons = if lineage.frozen {
+            let settling = "the other node went on as well and stands higher: this one gives way as \
+                            soon as both have agreed on that";
+            vec![settling.to_owned()]
+        } else {
+            view.doubts()
+        };
+        if lineage.frozen || view.stands_still() {
+            reasons.push(self.way_on(&view));
+        }
+        if lineage.no_room {
+            reasons.push(
+                "there is no room for the configurations that this node keeps of a lineage that \
+                 lost: drop candidates"
+                    .to_owned(),
+            );
+        } else if lineage.aside > 0 {
+            reasons.push("configurations of a lineage that lost are being handed over".to_owned());
+        }
+        let state = if lineage.frozen {
+            "yielding"
+        } else {
+            view.verdict.as_str()
+        };
+        Some(QuorumView {
+            without_quorum: match view.policy {
+                Policy::Witness => "witness",
+                Policy::Freeze => "freeze",
+                Policy::Survive { .. } => "survive",
+            }
+            .to_owned(),
+            state: state.to_owned(),
+            reasons,
+        })
+    }
+
+    /// Why nothing is worth proposing, if it is known to be so. An election may end at any moment, and
+    /// is waited for.
+    pub(super) fn standstill(&self) -> Option<String> {
+        let view = self.survivor.as_ref()?.borrow().clone();
+        if !view.stands_still() || self.has_quorum() || self.cluster.control.lineage().frozen {
+            return None;
+        }
+        let mut why = vec!["the control group has no quorum".to_owned()];
+        why.extend(view.doubts());
+        let (why, way_on) = (why.join("; "), self.way_on(&view));
+        Some(format!("{why}; nothing was changed. Next: {way_on}"))
+    }
+
+    /// What an operator can do.
+    fn way_on(&self, view: &View) -> String {
+        let peer = self.site.peer.as_ref();
+        let peer = peer.map_or("the other node", |(_, name)| name.as_str());
+        let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
+        if !heard.is_empty() {
+            return format!(
+                "node {peer} is not off, it is heard on {}: mend what separates the nodes, 'tandem show \
+                 ha links' says where",
+                heard.join(", ")
+            );
+        }
+        let word = match view.verdict {
+            Verdict::Frozen => "thaw",
+            Verdict::Settled | Verdict::Waiting(_) | Verdict::Surviving => "survive",
+        };
+        format!(
+            "start node {peer} or mend the way to it; if you know that it is off, 'tandem request \
+             cluster {word}' goes on without it"
+        )
+    }
+}
+
+impl View {
+    /// Why this node does not go on by itself.
+    fn doubts(&self) -> Vec<String> {
+        match &self.verdict {
+            Verdict::Waiting(doubts) => doubts.iter().map(ToString::to_string).collect(),
+            Verdict::Settled | Verdict::Frozen | Verdict::Surviving => Vec::new(),
+        }
+    }
+
+    /// Whether the lack of a quorum is more than an election.
+    fn stands_still(&self) -> bool {
+        match &self.verdict {
+            Verdict::Frozen => true,
+            Verdict::Waiting(doubts) => !doubts
+                .iter()
+                .any(|doubt| matches!(doubt, Doubt::Election { .. })),
+            Verdict::Settled | Verdict::Surviving => false,
+        }
+    }
+}
