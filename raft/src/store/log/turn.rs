@@ -109,8 +109,13 @@ impl Held {
     }
 
     /// The last revision that is known to be agreed on, and so in every later state of the lineage. The
-    /// tail of the log may hold others, of which the lineage knows nothing if it goes on elsewhere.
+    /// tail of the log may hold others, of which the lineage knows nothing if it goes on elsewhere. Of what
+    /// was taken back only the beginning is known to be anybody else's.
     pub(crate) fn agreed_revision(&self) -> Revision {
+        if let Some(state) = &self.taken_back {
+            let begun = state.survivals().iter().next_back();
+            return begun.map_or_else(Revision::default, |survival| survival.revision);
+        }
         let upto = self.log.committed.map(|committed| committed.index());
         state_upto(self.snapshot.as_ref(), &self.log, upto).revision()
     }

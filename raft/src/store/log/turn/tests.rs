@@ -239,6 +239,29 @@ fn a_crash_after_any_write_ends_where_no_crash_does() {
     }
 }
 
+#[test]
+fn only_what_is_known_to_be_agreed_on_is_called_common() {
+    let mut store = disk();
+    assert_eq!(held(&store).agreed_revision(), Revision(0));
+    let second = encode(&id(3, 1)).unwrap();
+    store.write(&[Change::Put(Key::Committed, second)]).unwrap();
+    let held_now = held(&store);
+    assert_eq!(held_now.agreed_revision(), Revision(2));
+    assert_eq!(held_now.state().revision(), Revision(3));
+    // What was taken back is this node's alone from where its lineage began.
+    let begun = held_now.refounded(ME, LIFE, &survival(), Vec::new());
+    let (changes, begun) = begun.unwrap().unwrap();
+    store.write(&changes).unwrap();
+    let lineage = begun.lineage.unwrap();
+    let next = lineage.next(NodeId(1));
+    let (changes, given_way) = held(&store)
+        .emptied(ME, Some(lineage), next, Vec::new())
+        .unwrap();
+    store.write(&changes).unwrap();
+    let back = held(&store).taken_back(&given_way.aside[0]).unwrap();
+    assert_eq!(back.agreed_revision(), survival().revision);
+}
+
 /// Whatever the winner has sent before it died: nothing, or a commit that would fit.
 #[test]
 fn who_gave_way_to_a_node_that_is_gone_goes_on_with_what_it_kept_aside() {
