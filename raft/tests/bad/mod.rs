@@ -1,7 +1,14 @@
 //! A cluster that holds something, and hands for putting bad input into its members.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each file of tests is a crate of its own and uses a part"
+)]
+
 mod absurdity;
 mod damage;
+pub(crate) mod hall;
 mod parcels;
 
 use std::collections::BTreeMap;
@@ -16,7 +23,7 @@ use tokio::runtime::Runtime;
 use types::{NeighborRecord, NodeId, Revision};
 
 pub(crate) use absurdity::{Absurdity, absurdity};
-pub(crate) use damage::damage;
+pub(crate) use damage::{Damage, damage};
 
 use crate::memory::mirror::{self, Ballot, Candidacy, LeaderId, LogId, Vote};
 use crate::memory::{A, B, Carried, Trio, W, eventually, virtual_time};
