@@ -74,7 +74,8 @@ impl Issuer {
 
     async fn take_in(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
         let stranger = Stranger::read(&self.control.local.cluster_id, question)?;
-        self.expect_token(stranger.token, &stranger.newcomer).await?;
+        self.expect_token(stranger.token, &stranger.newcomer)
+            .await?;
         let certificate = self.sign(&stranger.name, &stranger.request)?;
         let newcomer = stranger.newcomer;
         let (kind, id, mode) = self.redeem(stranger.token, &newcomer).await?;
@@ -157,9 +158,9 @@ impl Issuer {
         let state = self.control.state();
         let id = verdict(&state).map_err(|refusal| refused(refusal.to_string()))?;
         match state.members().get(id).map(|record| record.standing) {
-            Some(MemberStanding::Leaving) => {
-                Err(refused(format!("member {id} is being removed: wait for that")))
-            }
+            Some(MemberStanding::Leaving) => Err(refused(format!(
+                "member {id} is being removed: wait for that"
+            ))),
             Some(MemberStanding::Member) | None => Ok(()),
         }
     }

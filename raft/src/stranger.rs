@@ -125,8 +125,8 @@ impl Stranger {
             return Err(Unwelcome::LongName(question.name.len()));
         }
         let name = Label::new(&question.name)?;
-        let secret = Secret::from_bytes(&question.secret)
-            .ok_or(Unwelcome::Secret(question.secret.len()))?;
+        let secret =
+            Secret::from_bytes(&question.secret).ok_or(Unwelcome::Secret(question.secret.len()))?;
         let addresses = addresses(&question.addresses)?;
         let printable = |text: &str| text.chars().all(|character| character.is_ascii_graphic());
         if question.software.len() > SOFTWARE_CHARACTERS || !printable(&question.software) {
@@ -221,7 +221,10 @@ mod tests {
             said(|question| question.addresses = texts)
         };
         let cases = [
-            (said(|q| q.cluster_id = "east".to_owned()), "cluster \"east\""),
+            (
+                said(|q| q.cluster_id = "east".to_owned()),
+                "cluster \"east\"",
+            ),
             (said(|q| q.protocol = 0), "protocol 0"),
             (said(|q| q.name = "a".repeat(16_000)), "16000 characters"),
             (said(|q| q.name = "A".to_owned()), "'A'"),

@@ -110,7 +110,13 @@ enum Wrong {
 }
 
 fn wrong() -> impl Strategy<Value = Wrong> {
-    let text = || prop_oneof!["\\PC{0,80}", "[\\x00-\\x7f]{0,80}", Just("a".repeat(15_000))];
+    let text = || {
+        prop_oneof![
+            "\\PC{0,80}",
+            "[\\x00-\\x7f]{0,80}",
+            Just("a".repeat(15_000))
+        ]
+    };
     let key = prop_oneof![
         vec(any::<u8>(), 0..200),
         // A point that is on no curve, one at infinity, one in another form.
@@ -268,7 +274,11 @@ fn a_certificate_is_for_the_member_that_asks() {
         (NodeId(9), asks(&|_| {}), "not a member"),
         (NodeId(0), asks(&|_| {}), "not a member"),
         (B, asks(&|q| q.public_key = vec![4; 64].into()), "64 bytes"),
-        (B, asks(&|q| q.public_key = vec![4; 65].into()), "was not made"),
+        (
+            B,
+            asks(&|q| q.public_key = vec![4; 65].into()),
+            "was not made",
+        ),
         (B, asks(&|q| q.signature = vec![].into()), "was not made"),
         (
             B,

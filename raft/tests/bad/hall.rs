@@ -125,7 +125,7 @@ impl Hall {
     }
 
     /// From now on it must stay as it is.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.runtime.block_on(async {
             let state = |id| self.trio.cluster(id).control.state();
             eventually("both nodes know the same", || {

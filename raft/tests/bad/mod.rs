@@ -157,6 +157,36 @@ impl Stage {
         Ok(reply.payload.to_vec())
     }
 
+    /// Asks both at once.
+    pub(crate) fn ask_both(
+        &self,
+        victim: NodeId,
+        first: &Request,
+        second: &Request,
+    ) -> [Result<(), Failure>; 2] {
+        let server = self.server(victim);
+        let asked =
+            async { futures::join!(server.call(first.clone()), server.call(second.clone())) };
+        let (first, second) = self.runtime.block_on(asked);
+        [first.map(drop), second.map(drop)]
+    }
+
+    /// The same on a stream, on which nothing follows.
+    pub(crate) fn ask_on_stream(&self, victim: NodeId, request: &Request) -> Result<(), Failure> {
+        let server = self.server(victim);
+        self.runtime.block_on(async {
+            let nothing_more = futures::stream::empty().boxed();
+            let mut replies = server.append(request.clone(), nothing_more)?;
+            replies.next().await.unwrap().map(drop)
+        })
+    }
+
+    /// Lets everybody do what is to be done within `time`.
+    pub(crate) fn rests(&self, time: std::time::Duration) {
+        self.runtime
+            .block_on(async { tokio::time::sleep(time).await });
+    }
+
     /// What a member says to somebody who might stand for election.
     fn ballot(&self, id: NodeId, group: u32) -> Ballot {
         let header = self.header(id, usize::from(group != 1));
@@ -215,15 +245,8 @@ impl Stage {
     pub(crate) fn refuses(&self, victim: NodeId, request: &Request) -> Failure {
         let refusal = self.ask(victim, request).err();
         let refusal = refusal.unwrap_or_else(|| panic!("{victim} took {request:?}"));
-        let server = self.server(victim);
-        let nothing_more = futures::stream::empty().boxed();
-        let streamed = self.runtime.block_on(async {
-            match server.append(request.clone(), nothing_more) {
-                Ok(mut replies) => replies.next().await.unwrap().err(),
-                Err(failure) => Some(failure),
-            }
-        });
-        assert!(streamed.is_some(), "{victim} took on a stream {request:?}");
+        let streamed = self.ask_on_stream(victim, request);
+        assert!(streamed.is_err(), "{victim} took on a stream {request:?}");
         self.unchanged(victim, request);
         refusal
     }

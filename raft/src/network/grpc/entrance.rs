@@ -12,10 +12,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use identity::fingerprint;
 use tokio::sync::Semaphore;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
-use tonic::Status;
 use tower::{Layer, Service};
 
 use super::whole::Whole;
@@ -56,9 +56,7 @@ impl Watchman {
         if !self.secured {
             return true;
         }
-        let connection = request
-            .extensions()
-            .get::<TlsConnectInfo<TcpConnectInfo>>();
+        let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
         let shown = connection.and_then(TlsConnectInfo::peer_certs);
         let shown = shown.as_ref().and_then(|shown| shown.first());
         shown.is_some_and(|shown| self.local.roster.now().knows(fingerprint(shown)))

@@ -130,7 +130,8 @@ impl Pieces {
             }
             let missing = self.missing()?;
             let more = missing.min(data.len());
-            self.gathered.extend_from_slice(data.get(..more).unwrap_or_default());
+            self.gathered
+                .extend_from_slice(data.get(..more).unwrap_or_default());
             data.advance(more);
             if more == missing && self.missing()? == 0 {
                 self.release();
