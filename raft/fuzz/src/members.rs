@@ -112,16 +112,12 @@ fn renews(hall: &Hall, how: u8, input: &mut Input<'_>) -> bool {
         return false;
     };
     let id = NodeId(if how & 8 == 0 { 2 } else { input.byte() });
-    match hall.renew(id, question.clone()) {
-        Err(failure) => {
-            assert_eq!(hall.book(), hall.before, "{failure}: {question:?}");
-            false
-        }
-        Ok(_) => {
-            assert_eq!(id, NodeId(2));
-            assert_eq!(question.cluster_id, "memory");
-            assert_eq!(question.public_key, hall.renewal.public_key);
-            true
-        }
+    if let Err(failure) = hall.renew(id, question.clone()) {
+        assert_eq!(hall.book(), hall.before, "{failure}: {question:?}");
+        return false;
     }
+    assert_eq!(id, NodeId(2));
+    assert_eq!(question.cluster_id, "memory");
+    assert_eq!(question.public_key, hall.renewal.public_key);
+    true
 }

@@ -120,7 +120,7 @@ impl Turns {
             begun(async move { raft.install_full_snapshot(vote, snapshot).await }).await;
         // Snapshots have a way of their own into the consensus. The turn ends when it has been taken in;
         // that it is installed is not waited for, or nobody would be heard meanwhile.
-        while let Poll::Pending = futures::poll!(&mut installing) {
+        while futures::poll!(&mut installing).is_pending() {
             let taken = running.raft.with_raft_state(move |state| {
                 state.local_committed() >= last.as_ref() || *state.vote_ref() > vote
             });

@@ -118,10 +118,11 @@ impl Hall {
     fn agree(&self, command: MembersCommand) -> MembersOutcome {
         let control = &self.trio.cluster(A).control;
         let agreed = control.propose(ControlCommand::Members(command));
-        match self.runtime.block_on(agreed).unwrap() {
-            ControlOutcome::Members(outcome) => outcome,
-            other => panic!("{other}"),
-        }
+        let outcome = self.runtime.block_on(agreed).unwrap();
+        let ControlOutcome::Members(outcome) = outcome else {
+            panic!("{outcome}");
+        };
+        outcome
     }
 
     /// From now on it must stay as it is.
