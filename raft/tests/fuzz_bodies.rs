@@ -27,12 +27,12 @@ mod snapshot;
 
 #[test]
 fn questions_hold_their_claims_on_changed_seeds() {
-    each_input("rpc", 600, rpc::run);
+    each_input("rpc", 300, rpc::run);
 }
 
 #[test]
 fn snapshots_hold_their_claims_on_changed_seeds() {
-    each_input("snapshot", 2_000, snapshot::run);
+    each_input("snapshot", 1_500, snapshot::run);
 }
 
 #[test]
