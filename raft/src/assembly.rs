@@ -101,6 +101,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         lineage: lineage.clone(),
         questions,
         partials: Arc::default(),
+        turns: Arc::default(),
     };
     let (tell, answers) = watch::channel(Vec::new());
     let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);

@@ -4,136 +4,114 @@
 //! its certificate, then it gets the certificate. So nobody holds a certificate that the cluster does
 //! not know, and whoever did not hear the answer asks again with the same token and the same key.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use identity::{Authority, Certificate, Label, Request, Secret, fingerprint};
+use identity::{Authority, Certificate, Label, Request};
 use proto::raft::{JoinReply, JoinRequest, JoinedMember, RenewReply, RenewRequest};
 use raft_state::{
     CertificateRecord, Certificates, ControlCommand, ControlOutcome, ControlState, MemberRecord,
-    MemberStanding, MembersCommand, MembersOutcome, Newcomer,
+    MemberStanding, MembersCommand, MembersOutcome, Newcomer, TokenRefusal,
 };
 use types::{Fingerprint, MemberKind, Name, NodeId};
 
-use crate::cluster::Control;
-use crate::error::{ProposeError, StartError};
+use crate::cluster::{Cluster, Control};
+use crate::error::ProposeError;
 use crate::network::Failure;
-use crate::plan::{Issuing, Member, TlsFiles};
-use crate::version;
+use crate::signer::Signer;
+use crate::stranger::Stranger;
 
 /// For what was agreed on to arrive here, too.
 const ARRIVAL: Duration = Duration::from_secs(2);
 
-/// What a node signs with.
-#[derive(Debug)]
-pub(crate) struct Signer {
-    authority: Authority,
-    router: Name,
-    heartbeat_key: Option<PathBuf>,
+/// Makes members and renews their certificates.
+pub struct Issuer {
+    control: Control,
+    signer: Signer,
+    /// Newcomers that were turned away.
+    turned_away: AtomicU64,
 }
 
-impl Signer {
-    /// Reads the authority's key, if this member has it.
-    pub(crate) fn load(files: &TlsFiles, cluster: &str) -> Result<Option<Self>, StartError> {
-        let Some(issuing) = &files.issuing else {
-            return Ok(None);
-        };
-        let Issuing {
-            authority_key,
-            router,
-            heartbeat_key,
-        } = issuing.clone();
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).map_err(|source| StartError::TlsFile {
-                path: path.clone(),
-                source,
-            })
-        };
-        let unusable = |reason: String| StartError::Authority {
-            path: authority_key.clone(),
-            reason,
-        };
-        let cluster = Label::new(cluster).map_err(|error| unusable(error.to_string()))?;
-        let certificates = Certificate::all_from_pem(read(&files.ca)?.as_bytes());
-        let certificate = certificates
-            .ok()
-            .and_then(|all| all.into_iter().next())
-            .ok_or_else(|| unusable("there is no certificate of the authority".to_owned()))?;
-        let authority = Authority::from_pem(cluster, certificate, &read(&authority_key)?)
-            .map_err(|error| unusable(error.to_string()))?;
-        Ok(Some(Self {
-            authority,
-            router,
-            heartbeat_key,
-        }))
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Issuer on node {}", self.control.local.me.id)
     }
 }
 
-/// Makes members and renews their certificates.
-pub(crate) struct Issuer {
-    pub(crate) control: Control,
-    pub(crate) signer: Signer,
-}
-
 impl Issuer {
+    pub(crate) const fn new(control: Control, signer: Signer) -> Self {
+        Self {
+            control,
+            signer,
+            turned_away: AtomicU64::new(0),
+        }
+    }
+
+    /// One that signs with `authority` for a member in whose surroundings nothing is real.
+    pub fn with(cluster: &Cluster, authority: Authority, router: Name) -> Self {
+        let signer = Signer {
+            authority,
+            router,
+            heartbeat_key: None,
+        };
+        Self::new(cluster.control.clone(), signer)
+    }
+
     /// Fingerprint of the authority.
     pub(crate) fn authority(&self) -> Fingerprint {
         self.signer.authority.certificate().fingerprint()
     }
 
     /// Answers somebody who comes with a token.
-    pub(crate) async fn join(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
-        let cluster = &self.control.local.cluster_id;
-        if question.cluster_id != *cluster {
-            let theirs = &question.cluster_id;
-            return Err(refused(format!(
-                "this is cluster {cluster}, and the token is of cluster {theirs}"
-            )));
+    pub async fn join(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
+        let answer = self.take_in(question).await;
+        if let Err(failure) = &answer {
+            self.note_refusal(failure);
         }
-        version::check(question.protocol).map_err(|old| refused(old.to_string()))?;
-        let name = Label::new(&question.name).map_err(|error| refused(error.to_string()))?;
-        let secret = Secret::from_bytes(&question.secret)
-            .ok_or_else(|| invalid("the secret has another length"))?;
-        let addresses = addresses(&question.addresses)?;
-        self.expect_token(secret.hash()).await?;
-        let request = Request {
-            public_key: question.public_key.to_vec(),
-            signature: question.signature.to_vec(),
-        };
-        let certificate = self.sign(&name, &request)?;
-        let newcomer = Newcomer {
-            name: name.to_name(),
-            key: fingerprint(&request.public_key),
-            addresses,
-        };
-        let (kind, id, mode) = self.redeem(secret.hash(), &newcomer).await?;
+        answer
+    }
+
+    async fn take_in(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
+        let stranger = Stranger::read(&self.control.local.cluster_id, question)?;
+        self.expect_token(stranger.token, &stranger.newcomer)
+            .await?;
+        let certificate = self.sign(&stranger.name, &stranger.request)?;
+        let newcomer = stranger.newcomer;
+        let (kind, id, mode) = self.redeem(stranger.token, &newcomer).await?;
         let record = MemberRecord {
             id,
             name: newcomer.name,
             kind,
             addresses: newcomer.addresses,
             certificates: vec![record_of(&certificate)],
-            software: question.software,
+            software: stranger.software,
             since_unix_s: self.now(),
             standing: MemberStanding::Member,
         };
         let state = self.agree(record, mode).await?;
-        tracing::info!(node = %id, name = %name, %kind, "a newcomer has become a member");
+        tracing::info!(node = %id, name = %stranger.name, %kind, "a newcomer has become a member");
         Ok(self.welcome(id, kind, &certificate, &state))
     }
 
-    /// A new certificate for a member that has shown its old one.
-    pub(crate) async fn renew(
-        &self,
-        member: &Member,
-        question: RenewRequest,
-    ) -> Result<RenewReply, Failure> {
+    /// Says so the first time and then at every power of two: whoever can reach the port can ask.
+    fn note_refusal(&self, failure: &Failure) {
+        let times = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            tracing::warn!(times, %failure, "a newcomer was turned away");
+        }
+    }
+
+    /// A new certificate for the member `id`, which has shown its old one.
+    pub async fn renew(&self, id: NodeId, question: RenewRequest) -> Result<RenewReply, Failure> {
+        if question.cluster_id != self.control.local.cluster_id {
+            return Err(refused("this is another cluster".to_owned()));
+        }
         let request = Request {
             public_key: question.public_key.to_vec(),
             signature: question.signature.to_vec(),
         };
-        let certificate = self.certify(member.id, &request).await?;
+        let certificate = self.certify(id, &request).await?;
         Ok(RenewReply {
             certificate: certificate.der().to_vec().into(),
         })
@@ -166,17 +144,24 @@ impl Issuer {
         self.control.local.clock.unix_millis() / 1_000
     }
 
-    /// Turns away whoever has no token before anything is proposed: nobody fills the log from outside.
-    /// A token that was given out on another node a moment ago may still be on its way here.
-    async fn expect_token(&self, hash: Fingerprint) -> Result<(), Failure> {
+    /// Turns away whoever would be refused before anything is proposed: nobody fills the log from
+    /// outside, not even with a token that was good once. One that was given out on another node a
+    /// moment ago may still be on its way here, and a name or a place may become free.
+    async fn expect_token(&self, hash: Fingerprint, newcomer: &Newcomer) -> Result<(), Failure> {
         let mut agreed = self.control.watch();
-        let known = agreed.wait_for(|state| {
-            let mut tokens = state.members().tokens();
-            tokens.any(|(open, _)| *open == hash)
+        let verdict = |state: &ControlState| state.members().would_take(hash, newcomer, self.now());
+        let settled = agreed.wait_for(|state| match verdict(state) {
+            Ok(_) => true,
+            Err(refusal) => is_final(&refusal),
         });
-        match tokio::time::timeout(ARRIVAL, known).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(refused(raft_state::TokenRefusal::Unknown.to_string())),
+        let _or_in_vain = tokio::time::timeout(ARRIVAL, settled).await;
+        let state = self.control.state();
+        let id = verdict(&state).map_err(|refusal| refused(refusal.to_string()))?;
+        match state.members().get(id).map(|record| record.standing) {
+            Some(MemberStanding::Leaving) => Err(refused(format!(
+                "member {id} is being removed: wait for that"
+            ))),
+            Some(MemberStanding::Member) | None => Ok(()),
         }
     }
 
@@ -313,9 +298,20 @@ fn joined(record: &MemberRecord) -> JoinedMember {
     }
 }
 
-fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
-    let parsed: Result<Vec<SocketAddr>, _> = texts.iter().map(|text| text.parse()).collect();
-    parsed.map_err(|_| invalid("an address of the newcomer is not one"))
+/// Whether waiting cannot help: a token that was used stays used, and time does not go back.
+const fn is_final(refusal: &TokenRefusal) -> bool {
+    match refusal {
+        TokenRefusal::Expired { .. } | TokenRefusal::Used { .. } => true,
+        TokenRefusal::Unknown
+        | TokenRefusal::NameTaken { .. }
+        | TokenRefusal::OtherName { .. }
+        | TokenRefusal::AddressTaken { .. }
+        | TokenRefusal::Addresses { .. }
+        | TokenRefusal::NobodyToReplace { .. }
+        | TokenRefusal::Full { .. }
+        | TokenRefusal::NoNumber
+        | TokenRefusal::TooMany { .. } => false,
+    }
 }
 
 fn refused(reason: String) -> Failure {

@@ -31,9 +31,11 @@ mod publisher;
 mod roster;
 pub mod seam;
 mod seat;
+mod signer;
 mod start;
 mod status;
 mod store;
+mod stranger;
 mod version;
 
 pub use changes::{Changes, Committed};

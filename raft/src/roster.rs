@@ -91,6 +91,11 @@ impl View {
         record.is_some_and(|record| record.standing == MemberStanding::Member)
     }
 
+    /// Whether anybody may show the certificate with that fingerprint.
+    pub(crate) fn knows(&self, certificate: Fingerprint) -> bool {
+        self.list.is_empty() || self.list.iter().any(|record| record.shows(certificate))
+    }
+
     /// What the agreed list says to `node` with that certificate.
     pub(crate) fn judge(&self, node: NodeId, certificate: Fingerprint) -> Judgement {
         self.list.judge(node, certificate)

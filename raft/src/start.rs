@@ -19,7 +19,7 @@ use crate::assembly::{Parts, assemble};
 use crate::cluster::Cluster;
 use crate::error::StartError;
 use crate::group::{ControlGroup, Group, GroupName};
-use crate::issuer::{Issuer, Signer};
+use crate::issuer::Issuer;
 use crate::keeper::Keeper;
 use crate::local::Local;
 use crate::members::Membership;
@@ -27,6 +27,7 @@ use crate::network::Peers;
 use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
 use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
+use crate::signer::Signer;
 use crate::store::{DiskStore, Journal, Recovered, StoreKind, next_incarnation, open_or_replace};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
@@ -228,11 +229,7 @@ fn begin(prepared: Prepared, inner: &mut Subsystem) -> Result<Cluster, StartErro
 fn keep(secured: Secured, peers: Grpc, cluster: &Cluster, inner: &mut Subsystem) -> Membership {
     let control = cluster.control.clone();
     let signer = secured.signer;
-    let issuer = signer.map(|signer| Issuer {
-        control: control.clone(),
-        signer,
-    });
-    let issuer = issuer.map(Arc::new);
+    let issuer = signer.map(|signer| Arc::new(Issuer::new(control.clone(), signer)));
     let (renewals, requests) = mpsc::channel(RENEWALS);
     let keeper = Keeper {
         control: control.clone(),

@@ -20,9 +20,10 @@ use prost::Message;
 use proto::raft::{Header, HelloRequest, Kind, Request};
 use raft::seam::Failure;
 
-use bad::{Absurdity, FOLLOWER, Stage, absurdity, damage};
-use memory::mirror::{self, Candidacy};
+use bad::{Absurdity, FOLLOWER, LEADER, Stage, absurdity, damage};
+use memory::mirror::{self, Append, Candidacy, Entry, LeaderId, LogId, Payload};
 use memory::{A, B, W};
+use types::NodeId;
 
 /// The same cases each time.
 fn cases(count: u32) -> TestRunner {
@@ -238,6 +239,75 @@ fn chunks_that_do_not_belong_there_are_refused() {
         .unwrap();
     assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER]);
     stage.goes_on();
+}
+
+/// What `leader` says of the entries behind the victim's last one: the terms in which they were proposed.
+/// All of them are agreed on, it says.
+fn newly_elected(stage: &Stage, victim: NodeId, terms: &[u64]) -> Request {
+    let header = stage.header_between(LEADER, victim, 2);
+    let look = &stage.before[&victim].state;
+    let mut vote = look.vote;
+    vote.leader.term += 1;
+    let previous = look.last.unwrap();
+    let entries: Vec<_> = (previous.index + 1..)
+        .zip(terms)
+        .map(|(index, term)| {
+            let leader = LeaderId {
+                term: *term,
+                node: vote.leader.node,
+            };
+            let payload = Payload::<()>::Blank;
+            Entry {
+                at: LogId { leader, index },
+                payload,
+            }
+        })
+        .collect();
+    let append = Append {
+        vote,
+        previous: Some(previous),
+        agreed: entries.last().map(|entry| entry.at),
+        entries,
+    };
+    mirror::sealed(&header, Kind::Append, mirror::bytes(&append))
+}
+
+/// Each of the two can be said, but not both: the second one is compared with what the first one made.
+#[test]
+fn of_two_words_at_once_the_second_does_not_contradict_the_first() {
+    let stage = Stage::new();
+    let term = stage.before[&FOLLOWER].state.vote.leader.term;
+    let [new, old] = [term + 1, term].map(|term| newly_elected(&stage, FOLLOWER, &[term]));
+    let [first, second] = stage.ask_both(FOLLOWER, &new, &old);
+    first.unwrap();
+    let refusal = second.unwrap_err().to_string();
+    assert!(refusal.contains("contradicts"), "{refusal}");
+    let after = stage.look(FOLLOWER).state;
+    assert_eq!(after.health, raft::Health::Ok);
+    assert_eq!(after.last.map(|last| last.leader.term), Some(term + 1));
+}
+
+/// A snapshot takes its time to arrive, and is compared with what there is when it is complete.
+#[test]
+fn a_snapshot_that_has_come_to_contradict_is_refused_in_the_end() {
+    let stage = Stage::new();
+    let look = stage.before[&FOLLOWER].state.clone();
+    let term = look.vote.leader.term;
+    let (first, data) = stage.spoilt_snapshot(FOLLOWER, 2, |description| {
+        description.vote.leader.term += 1;
+        let last = description.last.as_mut().unwrap();
+        last.leader.term += 1;
+        last.index += 1;
+    });
+    let three = newly_elected(&stage, FOLLOWER, &[term; 3]);
+    let chunks = [mirror::chunk(0, &data)];
+    let [sent, asked] = stage.interrupted_snapshot(FOLLOWER, (&first, &chunks), &three);
+    asked.unwrap();
+    let refusal = sent.unwrap_err().to_string();
+    assert!(refusal.contains("contradicts"), "{refusal}");
+    let after = stage.look(FOLLOWER).state;
+    assert_eq!(after.health, raft::Health::Ok);
+    assert_eq!(after.applied, look.applied + 3);
 }
 
 /// The product's own bytes and the test's are the same: else all of the above would prove nothing.

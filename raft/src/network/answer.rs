@@ -3,16 +3,15 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
-use openraft::RaftState;
+use futures::{Stream, StreamExt};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse};
 use openraft::storage::Snapshot;
-use parking_lot::Mutex;
 use proto::raft::{Header, Kind, Reply, Request as Message, SnapshotChunk};
 use raft_state::Versioned;
 use serde::Serialize;
 
+use super::handover::{Answering, sieved};
 use super::server::{Server, bad, propose_here, wrong};
 use super::sieve::Absurd;
 use super::snapshot::Announced;
@@ -21,8 +20,11 @@ use super::{run, seal};
 use crate::engine::aside;
 use crate::group::{Group, MemberId, Types};
 use crate::membership;
-use crate::seat::{Running, Seat};
+use crate::seat::Seat;
 use crate::store::{decode, encode};
+
+/// Requests on one stream that are handed over before the first of them is answered.
+const UNANSWERED: usize = 64;
 
 pub(super) fn reply<T: Serialize>(value: &T) -> Result<Reply, Failure> {
     let payload = encode(value).map_err(|error| Failure::Broken(error.to_string()))?;
@@ -42,20 +44,16 @@ fn entries<G: Group>(message: &Message) -> Result<AppendEntriesRequest<Types<G>>
     }
 }
 
-/// `question`, if the consensus may hear it as it stands now.
-async fn sieved<G: Group, Q: Send + 'static>(
-    running: &Running<G>,
-    mut question: Q,
-    check: impl FnOnce(&RaftState<Types<G>>, &mut Q) -> Result<(), Absurd> + Send + 'static,
-) -> Result<Q, Failure> {
-    let checked = running
-        .raft
-        .with_raft_state(move |state| check(state, &mut question).map(|()| question));
-    Ok(checked.await.map_err(ended)??)
+pub(super) fn ended<E: std::fmt::Display>(error: E) -> Failure {
+    Failure::Broken(error.to_string())
 }
 
-fn ended<E: std::fmt::Display>(error: E) -> Failure {
-    Failure::Broken(error.to_string())
+/// `items` up to and with the first one that is `last`.
+fn until_one<T>(items: impl Stream<Item = T>, last: impl Fn(&T) -> bool) -> impl Stream<Item = T> {
+    items.scan(false, move |over, item| {
+        let ended = std::mem::replace(over, last(&item));
+        futures::future::ready((!ended).then_some(item))
+    })
 }
 
 impl Server {
@@ -75,10 +73,9 @@ impl Server {
         let (raft, ears) = (&running.raft, self.ears(source));
         match message.kind() {
             Kind::Append => {
-                let sieved = sieved(&running, entries::<G>(message)?, move |state, question| {
-                    ears.entries::<G>(state, question)
-                });
-                let answer = raft.append_entries(sieved.await?).await.map_err(ended)?;
+                let entries = entries::<G>(message)?;
+                let answering = self.turns.entries(&running, ears, entries).await?;
+                let answer = AppendEntriesResponse::from(answering.await?);
                 match &answer {
                     // Somebody who led once; no sign of life of the one who leads now.
                     AppendEntriesResponse::HigherVote(_) => {}
@@ -139,64 +136,53 @@ impl Server {
         reply(&membership::admit(&self.local, seat, &running, source).await)
     }
 
-    /// Feeds a stream of entries to the group's instance.
+    /// Feeds a stream of entries to the group's instance: each is answered in its turn, and what follows
+    /// does not wait for that.
     pub(super) fn append_group<G: Group>(
         &self,
         seat: &Arc<Seat<G>>,
-        running: &Running<G>,
         first: Message,
         rest: BoxStream<'static, Result<Message, Failure>>,
     ) -> Replies {
-        // Why the stream of requests ended early; told after the answers to what came before.
-        let failure = Arc::new(Mutex::new(None));
         let (server, seat_of_input) = (self.clone(), Arc::clone(seat));
-        let failed = Arc::clone(&failure);
-        let input = futures::stream::iter([Ok(first)])
+        let handed_over = futures::stream::iter([Ok(first)])
             .chain(rest)
             .then(move |message| {
                 let (server, seat) = (server.clone(), Arc::clone(&seat_of_input));
                 async move { server.entries_of(&seat, &message?).await }
-            })
-            .scan((), move |(), entries| {
-                // A request that is not understood ends the stream.
-                futures::future::ready(
-                    entries
-                        .map_err(|failure| *failed.lock() = Some(failure))
-                        .ok(),
-                )
             });
         let (clock, seat) = (self.local.clock, Arc::clone(seat));
-        let output = running
-            .raft
-            .stream_append(Box::pin(input))
+        // A request that is not understood ends the stream, behind the answers to what came before.
+        let results = until_one(handed_over, Result::is_err)
+            .map(|handed_over| async { handed_over?.await })
+            .buffered(UNANSWERED);
+        // And so does one that does not fit: its sender begins anew.
+        until_one(results, |result| !matches!(result, Ok(Ok(_))))
             .map(move |result| {
-                let result = result.map_err(ended)?;
+                let result = result?;
                 if result.is_ok() {
                     seat.heard_leader(clock.now());
                 }
                 reply(&result)
-            });
-        let end = futures::stream::once(async move { failure.lock().take() })
-            .filter_map(|failure| async { failure.map(Err) });
-        output.chain(end).boxed()
+            })
+            .boxed()
     }
 
-    /// The entries of one message, when everything before them has reached the consensus.
+    /// Hands the entries of one message over, when everything before them has been.
     async fn entries_of<G: Group>(
         &self,
         seat: &Seat<G>,
         message: &Message,
-    ) -> Result<AppendEntriesRequest<Types<G>>, Failure> {
+    ) -> Result<Answering<G>, Failure> {
         let (_group, source) = self.group(message.header.as_ref())?;
         let header = message.header.as_ref().ok_or_else(|| bad("no header"))?;
         seal::check_question(message)?;
         let running = Self::target(seat, header)?;
         self.local.heard(source.node);
-        let ears = self.ears(source);
-        sieved(&running, entries::<G>(message)?, move |state, question| {
-            ears.entries::<G>(state, question)
-        })
-        .await
+        let entries = entries::<G>(message)?;
+        self.turns
+            .entries(&running, self.ears(source), entries)
+            .await
     }
 
     /// Takes in a stream with a snapshot, or a question about one.
@@ -243,8 +229,11 @@ impl Server {
             meta,
             snapshot: state.map_err(|error| bad(error.to_string()))?,
         };
-        let answer = running.raft.install_full_snapshot(vote, snapshot).await;
+        let answer = self
+            .turns
+            .snapshot(&running, (ears, vote), snapshot)
+            .await?;
         seat.heard_leader(now());
-        reply(&answer.map_err(ended)?)
+        reply(&answer)
     }
 }

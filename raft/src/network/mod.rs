@@ -12,6 +12,7 @@ mod believed;
 mod client;
 mod consensus;
 pub(crate) mod grpc;
+mod handover;
 mod line;
 mod questions;
 mod quiet;

@@ -135,6 +135,8 @@ mod tests {
         let at = |index| LogId::<MemoryGroup>::new(last.leader_id, index);
         assert!(run(at(8), 5).is_ok());
         assert!(run(at(8), u32::MAX).is_err());
+        assert!(run(at(1 << 20), MOST).is_ok());
+        assert!(run(at(1 << 20), MOST + 1).is_err());
         assert!(run(at(8), 10).is_err());
         assert!(run(at(u64::MAX), 1).is_err());
     }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use types::NodeId;
 
 use super::answer;
+use super::handover::Turns;
 use super::questions::ProposeReply;
 use super::seal;
 use super::sieve::Ears;
@@ -38,6 +39,8 @@ pub struct Server {
     pub(crate) questions: mpsc::Sender<Asked>,
     /// What has arrived of snapshots.
     pub(crate) partials: Arc<Partials>,
+    /// Who is heard next.
+    pub(crate) turns: Arc<Turns>,
 }
 
 impl std::fmt::Debug for Server {
@@ -120,12 +123,12 @@ impl Server {
         let header = first.header.clone().ok_or_else(|| bad("no header"))?;
         Ok(match group {
             GroupName::Control => {
-                let running = Self::target(&*self.control, &header)?;
-                self.append_group(&self.control, &running, first, rest)
+                Self::target(&*self.control, &header)?;
+                self.append_group(&self.control, first, rest)
             }
             GroupName::State => {
-                let running = Self::target(&*self.state, &header)?;
-                self.append_group(&self.state, &running, first, rest)
+                Self::target(&*self.state, &header)?;
+                self.append_group(&self.state, first, rest)
             }
         })
     }

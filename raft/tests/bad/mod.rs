@@ -1,7 +1,14 @@
 //! A cluster that holds something, and hands for putting bad input into its members.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each file of tests is a crate of its own and uses a part"
+)]
+
 mod absurdity;
 mod damage;
+pub(crate) mod hall;
 mod parcels;
 
 use std::collections::BTreeMap;
@@ -16,7 +23,7 @@ use tokio::runtime::Runtime;
 use types::{NeighborRecord, NodeId, Revision};
 
 pub(crate) use absurdity::{Absurdity, absurdity};
-pub(crate) use damage::damage;
+pub(crate) use damage::{Damage, damage};
 
 use crate::memory::mirror::{self, Ballot, Candidacy, LeaderId, LogId, Vote};
 use crate::memory::{A, B, Carried, Trio, W, eventually, virtual_time};
@@ -150,6 +157,36 @@ impl Stage {
         Ok(reply.payload.to_vec())
     }
 
+    /// Asks both at once.
+    pub(crate) fn ask_both(
+        &self,
+        victim: NodeId,
+        first: &Request,
+        second: &Request,
+    ) -> [Result<(), Failure>; 2] {
+        let server = self.server(victim);
+        let asked =
+            async { futures::join!(server.call(first.clone()), server.call(second.clone())) };
+        let (first, second) = self.runtime.block_on(asked);
+        [first.map(drop), second.map(drop)]
+    }
+
+    /// The same on a stream, on which nothing follows.
+    pub(crate) fn ask_on_stream(&self, victim: NodeId, request: &Request) -> Result<(), Failure> {
+        let server = self.server(victim);
+        self.runtime.block_on(async {
+            let nothing_more = futures::stream::empty().boxed();
+            let mut replies = server.append(request.clone(), nothing_more)?;
+            replies.next().await.unwrap().map(drop)
+        })
+    }
+
+    /// Lets everybody do what is to be done within `time`.
+    pub(crate) fn rests(&self, time: std::time::Duration) {
+        self.runtime
+            .block_on(async { tokio::time::sleep(time).await });
+    }
+
     /// What a member says to somebody who might stand for election.
     fn ballot(&self, id: NodeId, group: u32) -> Ballot {
         let header = self.header(id, usize::from(group != 1));
@@ -208,15 +245,8 @@ impl Stage {
     pub(crate) fn refuses(&self, victim: NodeId, request: &Request) -> Failure {
         let refusal = self.ask(victim, request).err();
         let refusal = refusal.unwrap_or_else(|| panic!("{victim} took {request:?}"));
-        let server = self.server(victim);
-        let nothing_more = futures::stream::empty().boxed();
-        let streamed = self.runtime.block_on(async {
-            match server.append(request.clone(), nothing_more) {
-                Ok(mut replies) => replies.next().await.unwrap().err(),
-                Err(failure) => Some(failure),
-            }
-        });
-        assert!(streamed.is_some(), "{victim} took on a stream {request:?}");
+        let streamed = self.ask_on_stream(victim, request);
+        assert!(streamed.is_err(), "{victim} took on a stream {request:?}");
         self.unchanged(victim, request);
         refusal
     }

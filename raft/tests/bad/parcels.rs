@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use proto::raft::SnapshotChunk;
+use proto::raft::{Request, SnapshotChunk};
 use raft::seam::Failure;
 use raft_state::{Checksum, ClusterState, ControlState, Versioned};
 use types::NodeId;
@@ -30,6 +30,42 @@ impl Stage {
         let server = self.server(victim);
         let sent = self.runtime.block_on(server.snapshot(first.clone(), rest));
         sent.map(drop)
+    }
+
+    /// Sends `first`, then asks `question`, and then sends `chunks`. What became of both.
+    pub(crate) fn interrupted_snapshot(
+        &self,
+        victim: NodeId,
+        (first, chunks): (&SnapshotChunk, &[SnapshotChunk]),
+        question: &Request,
+    ) -> [Result<(), Failure>; 2] {
+        let server = self.server(victim);
+        let (mut sender, receiver) = futures::channel::mpsc::channel(chunks.len());
+        let sending = server.snapshot(first.clone(), receiver.map(Ok).boxed());
+        let meanwhile = async {
+            let answer = server.call(question.clone()).await;
+            for chunk in chunks {
+                sender.try_send(chunk.clone()).unwrap();
+            }
+            drop(sender);
+            answer
+        };
+        let (sent, asked) = self
+            .runtime
+            .block_on(async { futures::join!(sending, meanwhile) });
+        [sent.map(drop), asked.map(drop)]
+    }
+
+    /// A snapshot that `spoil` has changed the description of.
+    pub(crate) fn spoilt_snapshot(
+        &self,
+        victim: NodeId,
+        group: u32,
+        spoil: impl FnOnce(&mut Description),
+    ) -> (SnapshotChunk, Vec<u8>) {
+        let (mut description, data) = self.described(victim, group);
+        spoil(&mut description);
+        (self.first(victim, group, &description, &data), data)
     }
 
     /// A snapshot that reaches as far as the victim's own log, and its content.

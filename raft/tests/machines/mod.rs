@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "support of tests: what fails here fails the test"
 )]
+#![allow(
+    dead_code,
+    reason = "each file of tests is a crate of its own and uses a part"
+)]
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -24,6 +24,7 @@ pub(crate) enum Carried {
     Call(Request),
     Append(Request),
     Chunk(SnapshotChunk),
+    Hello(HelloRequest),
 }
 
 /// How a stream with a snapshot ends early.
@@ -281,6 +282,8 @@ impl Transport for Post {
         question: HelloRequest,
         patience: Duration,
     ) -> BoxFuture<'_, Result<HelloReply, Failure>> {
+        self.wires
+            .note(self.me, to, || Carried::Hello(question.clone()));
         Box::pin(self.ask(to, patience, move |server| async move {
             server.hello(&question)
         }))

@@ -15,13 +15,19 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::door::{Door, Guest};
+use super::entrance::{MAX_JOIN, Watchman};
 use super::peer::{CONNECTION_WINDOW, MAX_MESSAGE, STREAM_WINDOW};
 use super::service::Service;
 use super::tls::Tls;
 use crate::error::StartError;
 
-/// Largest question of somebody who is no member yet.
-const MAX_JOIN: usize = 16 << 10;
+/// Largest message to a witness: a piece of a snapshot. Entries come to it without content, and its whole
+/// process has to do with little memory.
+const MAX_TO_WITNESS: usize = 512 << 10;
+/// Requests at a time on one connection: proposals of the other node, which are passed on one by one.
+const STREAMS: u32 = 200;
+/// The same to a witness: two groups' heartbeats, entries, votes and snapshots.
+const STREAMS_TO_WITNESS: u32 = 32;
 /// For a handshake; whoever takes longer is hung up on.
 const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Handshakes at a time; beyond, connections wait in the kernel's queue, and there is room again as
@@ -86,11 +92,20 @@ where
     S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     I: Stream<Item = Result<S, std::io::Error>>,
 {
+    let local = &service.server.local;
+    let (most, streams) = if local.is_witness() {
+        (MAX_TO_WITNESS, STREAMS_TO_WITNESS)
+    } else {
+        (MAX_MESSAGE, STREAMS)
+    };
+    let watchman = Watchman::new(local, service.tls.is_some(), most);
     let admission = AdmissionServer::new(service.clone()).max_decoding_message_size(MAX_JOIN);
     let peering = PeeringServer::new(service)
-        .max_decoding_message_size(MAX_MESSAGE)
+        .max_decoding_message_size(most)
         .max_encoding_message_size(MAX_MESSAGE);
     let serving = tonic::transport::Server::builder()
+        .layer(watchman)
+        .max_concurrent_streams(streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))

@@ -2,12 +2,14 @@
 
 mod dial;
 mod door;
+mod entrance;
 mod listen;
 mod peer;
 mod service;
 mod status;
 mod tls;
 mod transport;
+mod whole;
 
 pub(crate) use listen::{adopt, serve};
 pub(crate) use service::Service;

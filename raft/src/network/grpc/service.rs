@@ -163,9 +163,6 @@ impl Admission for Service {
     /// The one question that needs no certificate: the token's secret is checked instead.
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
         let reply = self.issuer()?.join(request.into_inner()).await;
-        if let Err(failure) = &reply {
-            tracing::warn!(%failure, "a newcomer was turned away");
-        }
         reply.map(Response::new).map_err(told)
     }
 
@@ -174,7 +171,7 @@ impl Admission for Service {
         let source = u8::try_from(request.get_ref().source).unwrap_or_default();
         let member = self.member(NodeId(source))?;
         let sender = self.check_member(&request, member)?.sender;
-        let reply = issuer.renew(&sender, request.into_inner()).await;
+        let reply = issuer.renew(sender.id, request.into_inner()).await;
         reply.map(Response::new).map_err(told)
     }
 }

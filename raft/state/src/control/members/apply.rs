@@ -32,7 +32,11 @@ impl Members {
                 newcomer,
                 now_unix_s,
             } => match self.redeem(*hash, newcomer, *now_unix_s) {
-                Ok(redeemed) => redeemed,
+                Ok((id, kind, certificates)) => MembersOutcome::Redeemed {
+                    kind,
+                    id,
+                    certificates,
+                },
                 Err(refusal) => MembersOutcome::TokenRefused(refusal),
             },
             MembersCommand::SetMember {
@@ -99,7 +103,7 @@ impl Members {
         hash: Fingerprint,
         newcomer: &Newcomer,
         now: u64,
-    ) -> Result<MembersOutcome, TokenRefusal> {
+    ) -> Result<(NodeId, MemberKind, Certificates), TokenRefusal> {
         let token = self.tokens.get(&hash).ok_or(TokenRefusal::Unknown)?;
         if let Some(used) = &token.used
             && (used.key != newcomer.key || used.name != newcomer.name)
@@ -127,14 +131,26 @@ impl Members {
         if let Some(token) = self.tokens.get_mut(&hash) {
             token.used = Some(used);
         }
-        Ok(MembersOutcome::Redeemed {
-            kind,
-            id,
-            certificates: match replaces {
-                Some(_) => Certificates::Replace,
-                None => Certificates::Add,
-            },
-        })
+        let certificates = match replaces {
+            Some(_) => Certificates::Replace,
+            None => Certificates::Add,
+        };
+        Ok((id, kind, certificates))
+    }
+
+    /// The number that `newcomer` would get for the token with that hash, or why none.
+    ///
+    /// Stricter than redeeming it: whoever asks again may ask for other addresses than the first time, and
+    /// those are another member's as little as the first ones.
+    pub fn would_take(
+        &self,
+        hash: Fingerprint,
+        newcomer: &Newcomer,
+        now: u64,
+    ) -> Result<NodeId, TokenRefusal> {
+        let (id, _kind, _certificates) = self.clone().redeem(hash, newcomer, now)?;
+        self.check_addresses(newcomer, Some(id))?;
+        Ok(id)
     }
 
     /// The number of the member whose place `newcomer` takes.
