@@ -9,7 +9,9 @@ use raft_state::{
     SurvivalReason,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use types::{Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest};
+use types::{
+    Edition, Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest,
+};
 
 use crate::changes::{Changes, Hub};
 use crate::error::{ProposeError, PublishRefused};
@@ -18,6 +20,7 @@ use crate::lineage::{LineageView, Order, SurviveError};
 use crate::local::Local;
 use crate::members::Membership;
 use crate::pending::Pending;
+use crate::plan::Member;
 use crate::propose::Counter;
 use crate::seat::Seat;
 use crate::status::{self, GroupStatus};
@@ -92,6 +95,16 @@ impl Control {
     /// Where this member is among the lineages.
     pub fn lineage(&self) -> LineageView {
         self.lineage.borrow().clone()
+    }
+
+    /// Who is a member, and of which list that is; empty while no list is agreed on. While this member
+    /// learns the past, what it knows to be agreed on may hold older lists.
+    pub fn roster(&self) -> (Vec<Member>, Edition) {
+        let view = self.local.roster.now();
+        if !view.edition().is_agreed() {
+            return (Vec::new(), Edition::default());
+        }
+        (view.members().to_vec(), view.edition())
     }
 
     /// What this member knows to be agreed on; the newest only.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use identity::{Authority, Certificate, Label, Request, Secret, fingerprint};
 use proto::raft::{JoinReply, JoinRequest, JoinedMember, RenewReply, RenewRequest};
 use raft_state::{
-    CertificateRecord, Certificates, ControlCommand, ControlOutcome, ControlState, MemberRecord,
-    MemberStanding, MembersCommand, MembersOutcome, Newcomer,
+    CertificateRecord, Certificates, ControlCommand, ControlOutcome, MemberRecord, MemberStanding,
+    MembersCommand, MembersOutcome, Newcomer,
 };
 use types::{Fingerprint, MemberKind, Name, NodeId};
 
@@ -118,9 +118,9 @@ impl Issuer {
             since_unix_s: self.now(),
             standing: MemberStanding::Member,
         };
-        let state = self.agree(record, mode).await?;
+        self.agree(record, mode).await?;
         tracing::info!(node = %id, name = %name, %kind, "a newcomer has become a member");
-        Ok(self.welcome(id, kind, &certificate, &state))
+        Ok(self.welcome(id, kind, &certificate))
     }
 
     /// A new certificate for a member that has shown its old one.
@@ -207,11 +207,7 @@ impl Issuer {
     }
 
     /// Has `record` agreed on, and waits until that is known here, too.
-    async fn agree(
-        &self,
-        record: MemberRecord,
-        certificates: Certificates,
-    ) -> Result<std::sync::Arc<ControlState>, Failure> {
+    async fn agree(&self, record: MemberRecord, certificates: Certificates) -> Result<(), Failure> {
         let (id, newest) = (record.id, record.certificates.first().copied());
         set_member(&self.control, record, certificates).await?;
         let mut agreed = self.control.watch();
@@ -220,21 +216,17 @@ impl Issuer {
             record.is_some_and(|record| record.certificates.first().copied() == newest)
         });
         match tokio::time::timeout(ARRIVAL, arrived).await {
-            Ok(Ok(state)) => Ok(std::sync::Arc::clone(&state)),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Failure::Late(
                 "it is agreed on, but not known here yet: ask again".to_owned(),
             )),
         }
     }
 
-    fn welcome(
-        &self,
-        id: NodeId,
-        kind: MemberKind,
-        certificate: &Certificate,
-        state: &ControlState,
-    ) -> JoinReply {
+    fn welcome(&self, id: NodeId, kind: MemberKind, certificate: &Certificate) -> JoinReply {
         let signer = &self.signer;
+        // In force here before anybody was told of it, so the newcomer is in it.
+        let view = self.control.local.roster.now();
         let heartbeat_key = signer.heartbeat_key.as_ref();
         let (authority_key, heartbeat_key) = match kind {
             MemberKind::Node => (
@@ -251,7 +243,8 @@ impl Issuer {
             authority: signer.authority.certificate().der().to_vec().into(),
             authority_key,
             heartbeat_key: heartbeat_key.unwrap_or_default(),
-            members: state.members().iter().map(joined).collect(),
+            members: view.members().iter().map(joined).collect(),
+            edition: view.edition().to_string(),
         }
     }
 }
@@ -304,12 +297,12 @@ pub(crate) fn record_of(certificate: &Certificate) -> CertificateRecord {
     }
 }
 
-fn joined(record: &MemberRecord) -> JoinedMember {
+fn joined(member: &Member) -> JoinedMember {
     JoinedMember {
-        id: u32::from(record.id.0),
-        name: record.name.to_string(),
-        kind: record.kind.word().to_owned(),
-        addresses: record.addresses.iter().map(ToString::to_string).collect(),
+        id: u32::from(member.id.0),
+        name: member.name.to_string(),
+        kind: member.kind.word().to_owned(),
+        addresses: member.addresses.iter().map(ToString::to_string).collect(),
     }
 }
 

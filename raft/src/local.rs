@@ -68,6 +68,8 @@ impl Local {
             .find(|member| member.id == plan.me)
             .cloned()
             .ok_or(StartError::NotAMember(plan.me))?;
+        let edition = plan.tls.as_ref().map(|files| files.edition);
+        let edition = edition.unwrap_or_default();
         Ok(Self {
             cluster_id: plan.cluster_id.clone(),
             me,
@@ -77,7 +79,7 @@ impl Local {
             refusals: Mutex::default(),
             notices: Notices::default(),
             acknowledged: Acknowledged::default(),
-            roster: Roster::new(members),
+            roster: Roster::new(members, edition),
             timing: plan.timing,
             limits: plan.limits,
             clock,

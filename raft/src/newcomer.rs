@@ -7,7 +7,7 @@ use identity::{
     Certificate, Credentials, Label, MemberKey, Subject, Token, client_of_token, fingerprint,
 };
 use proto::raft::{JoinReply, JoinRequest, JoinedMember};
-use types::{MemberKind, Name, NodeId};
+use types::{Edition, MemberKind, Name, NodeId};
 
 use crate::network::Failure;
 use crate::network::grpc::ask_to_join;
@@ -32,6 +32,8 @@ pub struct Joined {
     pub router: Name,
     /// Everybody, itself included.
     pub members: Vec<Member>,
+    /// Of which list they are.
+    pub edition: Edition,
     /// Its certificate and its key, PEM.
     pub identity: String,
     /// The authority's certificate, PEM.
@@ -172,6 +174,7 @@ fn accept(
             .into_iter()
             .map(member)
             .collect::<Result<_, _>>()?,
+        edition: edition(&reply.edition)?,
         identity,
         authority,
         authority_key: given(reply.authority_key),
@@ -188,6 +191,11 @@ fn member(from: JoinedMember) -> Result<Member, String> {
         kind: kind(&from.kind)?,
         addresses: addresses.map_err(|_| "an address cannot be read".to_owned())?,
     })
+}
+
+fn edition(text: &str) -> Result<Edition, String> {
+    let read = text.parse();
+    read.map_err(|_| "it does not say of which list its members are".to_owned())
 }
 
 fn number(id: u32) -> Result<NodeId, String> {

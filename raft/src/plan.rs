@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use types::MemberKind;
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 use crate::group::GroupName;
 use crate::store::StoreKind;
@@ -64,6 +64,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key of `cert`; may be the same file, which is then replaced as one.
     pub key: PathBuf,
+    /// Of which list the plan's members are; those of older lists do not count.
+    pub edition: Edition,
     /// What a member needs that signs others' certificates; without it the files are made by hand.
     pub issuing: Option<Issuing>,
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use identity::{Certificate, Label, Secret, Token, client_of_token};
 use machines::{Machine, found, join, join_with};
 use raft::{JoinError, MemberKind, MembersError};
-use raft_state::ControlOutcome;
+use raft_state::{ControlCommand, ControlOutcome};
 use runtime::Clock;
 use support::{eventually, put, set_config};
 use types::{Fingerprint, NodeId, Revision};
@@ -36,6 +36,8 @@ async fn next_second() {
 async fn pair_with_witness() -> [Machine; 3] {
     let mut a = found("west", "a");
     a.start().await;
+    a.listed().await;
+    grow(&a).await;
     let mut b = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
     b.start().await;
     a.voters_are(&[A, B]).await;
@@ -218,6 +220,89 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
     for machine in [&a, &new] {
         machine.voters_are(&[A, B, W]).await;
         assert_eq!(machine.cluster().control.state().revision(), Revision(1));
+    }
+}
+
+/// Has `wanted` lead the control group of two nodes and a witness: whoever leads goes until it does.
+async fn led_by(machines: &mut [Machine; 3], wanted: NodeId) {
+    let leader = |machine: &Machine| machine.cluster().control.status().leader;
+    let Some(rival) = machines
+        .iter_mut()
+        .find(|machine| machine.id != wanted && machine.id != W)
+    else {
+        panic!("there are two nodes");
+    };
+    rival.stop().await;
+    let watcher = machines.iter().find(|machine| machine.id == W).unwrap();
+    eventually("its election", || leader(watcher) == Some(wanted)).await;
+    let rival = machines
+        .iter_mut()
+        .find(|machine| machine.id != wanted && machine.id != W)
+        .unwrap();
+    rival.start().await;
+    for machine in machines.iter() {
+        machine.voters_are(&[A, B, W]).await;
+    }
+    assert!(
+        machines
+            .iter()
+            .all(|machine| leader(machine) == Some(wanted))
+    );
+}
+
+/// Fills the log with more than one message carries, so that nobody learns the lists of members in one go.
+async fn grow(machine: &Machine) {
+    for _ in 0..30 {
+        let name = "nobody's".into();
+        let command = ControlCommand::DropCandidate { name };
+        machine.cluster().control.propose(command).await.unwrap();
+    }
+}
+
+/// A newcomer learns the past from whoever leads, and in the past that one was not always a member.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_witness_joins_under_either_leader() {
+    let fourth = NodeId(4);
+    for leader in [A, B] {
+        let mut machines = pair_with_witness().await;
+        led_by(&mut machines, leader).await;
+        let [a, b, _gone] = machines;
+        let inviter = if leader == A { &b } else { &a };
+        inviter.membership().remove("w").await.unwrap();
+        let mut w = join(&inviter.invite(MemberKind::Witness).await, "w")
+            .await
+            .unwrap();
+        assert_eq!(w.id, fourth);
+        w.start().await;
+        for machine in [&a, &b, &w] {
+            machine.voters_are(&[A, B, fourth]).await;
+        }
+    }
+}
+
+/// Whoever is lost is followed by a new machine, whoever else leads meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_member_is_replaced_under_either_leader() {
+    for (lost, leader) in [(A, B), (B, A), (W, A), (W, B)] {
+        let mut machines = pair_with_witness().await;
+        led_by(&mut machines, leader).await;
+        let [a, b, w] = machines;
+        let (mut rest, mut old): (Vec<_>, Vec<_>) = [a, b, w]
+            .into_iter()
+            .partition(|machine| machine.id != lost);
+        old[0].stop().await;
+        let inviter = rest.iter().find(|machine| machine.id == leader).unwrap();
+        let name = ["a", "b", "w"][usize::from(lost.0) - 1];
+        let life = Duration::from_mins(10);
+        let invited = inviter.membership().replace(name, life).await.unwrap();
+        let mut new = join(&invited.token, name).await.unwrap();
+        assert_eq!(new.id, lost);
+        next_second().await;
+        new.start().await;
+        rest.push(new);
+        for machine in &rest {
+            machine.voters_are(&[A, B, W]).await;
+        }
     }
 }
 

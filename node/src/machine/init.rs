@@ -8,7 +8,7 @@ use identity::{Authority, Label, MemberKey, Subject, files};
 use raft::Member;
 use runtime::Clock;
 use serde_json::json;
-use types::{MemberKind, NodeId};
+use types::{Edition, MemberKind, NodeId};
 
 use super::node_toml::NodeToml;
 use super::{Made, Places};
@@ -36,6 +36,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
             kind: MemberKind::Node,
             addresses: machine.addresses.clone(),
         }],
+        edition: Edition::default(),
     }
     .checked()?;
     let authority = Authority::found(subject.cluster.clone(), now)?;

@@ -48,6 +48,7 @@ pub(super) async fn run(args: &JoinArgs) -> anyhow::Result<Made> {
         configuration: None,
         ha_links: &machine.ha_links,
         members: &joined.members,
+        edition: joined.edition,
     }
     .checked()?;
     files::create(&places.node_toml, &text, files::Readers::Everybody)?;

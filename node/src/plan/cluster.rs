@@ -35,6 +35,7 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
                 ca: ca.clone(),
                 cert: certificate.clone(),
                 key: key.clone(),
+                edition: bootstrap.edition,
                 issuing: authority_key.as_ref().map(|authority_key| Issuing {
                     authority_key: authority_key.clone(),
                     router: bootstrap.router.clone(),

@@ -15,7 +15,7 @@ use raft::{
     MemberRole, Membership, Timing, TlsFiles,
 };
 use runtime::{Clock, Subsystem};
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 use crate::support::eventually;
 
@@ -29,6 +29,7 @@ pub(crate) struct Machine {
     folder: tempfile::TempDir,
     /// What its node.toml says.
     members: Vec<Member>,
+    edition: Edition,
     pub(crate) address: SocketAddr,
     listener: Option<TcpListener>,
     can_sign: bool,
@@ -60,6 +61,7 @@ pub(crate) fn found(cluster: &str, name: &str) -> Machine {
             kind: MemberKind::Node,
             addresses: vec![address],
         }],
+        edition: Edition::default(),
         address,
         listener: Some(listener),
         can_sign: true,
@@ -81,6 +83,7 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
         cluster_id: joined.cluster,
         folder: tempfile::tempdir().unwrap(),
         members: joined.members,
+        edition: joined.edition,
         address,
         listener: Some(listener),
         can_sign: joined.authority_key.is_some(),
@@ -128,6 +131,7 @@ impl Machine {
                 ca: self.path("ca.pem"),
                 cert: self.path("member.pem"),
                 key: self.path("member.pem"),
+                edition: self.edition,
                 issuing: self.can_sign.then(|| Issuing {
                     authority_key: self.path("ca-key.pem"),
                     router: Name::from("router"),
