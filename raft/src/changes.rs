@@ -230,7 +230,7 @@ mod tests {
 
     fn apply(hub: &Hub, sequence: u64) {
         let outcome = StateOutcome::Applied { stale: Vec::new() };
-        hub.applied(&hub.agreed().state(), &batch(sequence), &outcome);
+        hub.applied(1, &hub.agreed().state(), &batch(sequence), &outcome);
     }
 
     #[tokio::test]

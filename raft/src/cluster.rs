@@ -14,6 +14,7 @@ use types::{
 };
 
 use crate::changes::{Changes, Hub};
+use crate::dismissed::Dismissed;
 use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
 use crate::lineage::{LineageView, Order, SurviveError};
@@ -105,6 +106,11 @@ impl Control {
             return (Vec::new(), Edition::default());
         }
         (view.members().to_vec(), view.edition())
+    }
+
+    /// How this machine ceased to be a member, as soon as it did.
+    pub fn dismissed(&self) -> watch::Receiver<Option<Dismissed>> {
+        self.local.dismissed.subscribe()
     }
 
     /// What this member knows to be agreed on; the newest only.

@@ -8,6 +8,7 @@ mod assembly;
 mod changes;
 mod cluster;
 mod config;
+mod dismissed;
 mod engine;
 mod error;
 mod generation;
@@ -38,6 +39,7 @@ mod version;
 
 pub use changes::{Changes, Committed};
 pub use cluster::{Cluster, Control, StateGroup};
+pub use dismissed::Dismissed;
 pub use error::{ProposeError, PublishRefused, StartError};
 pub use group::GroupName;
 pub use keeper::RenewError;

@@ -168,12 +168,18 @@ impl Membership {
     }
 
     /// Lets the member `name` go: out of both groups first, then its certificate is known no more.
-    pub async fn remove(&self, name: &str) -> Result<NodeId, MembersError> {
+    /// The machine learns who wanted it: `by`.
+    pub async fn remove(&self, name: &str, by: &str) -> Result<NodeId, MembersError> {
         let record = self.named(name)?;
         if record.id == self.control.local.me.id {
             return Err(MembersError::Itself(record.name));
         }
-        let command = MembersCommand::Retire { id: record.id };
+        let local = &self.control.local;
+        let command = MembersCommand::Dismiss {
+            id: record.id,
+            by: format!("{by} on {}", local.me.name),
+            now_unix_s: local.clock.unix_millis() / 1_000,
+        };
         propose(&self.control, command).await?;
         let mut agreed = self.control.watch();
         let gone = agreed.wait_for(|state| state.members().get(record.id).is_none());

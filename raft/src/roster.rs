@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use raft_state::{Judgement, MemberRecord, MemberStanding, Members};
 use types::{Edition, Fingerprint, NodeId};
 
+use crate::dismissed::Dismissed;
 use crate::plan::{Member, MemberKind};
 
 /// The members, and by which certificates they are known.
@@ -102,6 +103,11 @@ impl View {
         }
         let record = self.list.get(node);
         record.is_some_and(|record| record.standing == MemberStanding::Member)
+    }
+
+    /// How `node` ceased to be a member, if who shows that certificate did.
+    pub(crate) fn dismissed(&self, node: NodeId, certificate: Fingerprint) -> Option<Dismissed> {
+        self.list.dismissal(node, certificate).map(Dismissed::from)
     }
 
     /// What the agreed list says to `node` with that certificate.

@@ -153,12 +153,12 @@ async fn a_newcomer_talks_to_the_cluster_of_its_token_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
     let [a, mut b, _w] = pair_with_witness().await;
-    let nobody = a.membership().remove("nobody").await.unwrap_err();
+    let nobody = a.membership().remove("nobody", "uid 0").await.unwrap_err();
     assert!(matches!(nobody, MembersError::NoSuchMember(_)), "{nobody}");
-    let itself = a.membership().remove("a").await.unwrap_err();
+    let itself = a.membership().remove("a", "uid 0").await.unwrap_err();
     assert!(matches!(itself, MembersError::Itself(_)), "{itself}");
 
-    assert_eq!(a.membership().remove("b").await.unwrap(), B);
+    assert_eq!(a.membership().remove("b", "uid 0").await.unwrap(), B);
 
     a.voters_are(&[A, W]).await;
     let outcome = a
@@ -167,11 +167,13 @@ async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
         .propose(set_config(0, "without B"))
         .await;
     assert!(outcome.is_ok(), "{outcome:?}");
-    // It goes on asking, also after a restart; nobody takes it in or tells it anything.
+    // It is told why, also after a restart; nobody takes it in or tells it anything else.
     let proposal = b.cluster().control.propose(set_config(0, "by B")).await;
     assert!(proposal.is_err(), "{proposal:?}");
+    assert_eq!(b.dismissal().await.by.as_deref(), Some("uid 0 on a"));
     b.stop().await;
     b.start().await;
+    assert_eq!(b.dismissal().await.by.as_deref(), Some("uid 0 on a"));
     let proposal = b.cluster().control.propose(set_config(0, "by B")).await;
     assert!(proposal.is_err(), "{proposal:?}");
     assert_eq!(b.cluster().control.state().revision(), Revision(0));
@@ -211,6 +213,7 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
 
     // The old machine comes back with its old certificate and its old disk.
     b.start().await;
+    assert_eq!(b.dismissal().await.by, None, "another one took its place");
     let proposal = b
         .cluster()
         .control
@@ -266,13 +269,16 @@ async fn a_witness_joins_under_either_leader() {
     for leader in [A, B] {
         let mut machines = pair_with_witness().await;
         led_by(&mut machines, leader).await;
-        let [a, b, _gone] = machines;
+        let [a, b, gone] = machines;
         let inviter = if leader == A { &b } else { &a };
-        inviter.membership().remove("w").await.unwrap();
+        inviter.membership().remove("w", "uid 0").await.unwrap();
         let mut w = join(&inviter.invite(MemberKind::Witness).await, "w")
             .await
             .unwrap();
         assert_eq!(w.id, fourth);
+        let name = if leader == A { "b" } else { "a" };
+        let by = format!("uid 0 on {name}");
+        assert_eq!(gone.dismissal().await.by, Some(by));
         w.start().await;
         for machine in [&a, &b, &w] {
             machine.voters_are(&[A, B, fourth]).await;

@@ -37,6 +37,9 @@ impl Publisher {
             index,
         };
         self.local.roster.follow(state.members(), edition);
+        if let Some(removal) = state.members().removal(self.local.me.id) {
+            self.local.dismiss(removal.into());
+        }
         self.states.send_replace(Arc::new(state.clone()));
     }
 }

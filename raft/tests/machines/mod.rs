@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use identity::{Authority, Label, MemberKey, Subject, Token, files};
 use raft::{
-    Cluster, ClusterPlan, Health, Issuing, JoinError, Joined, Limits, Listen, Member, MemberKind,
-    MemberRole, Membership, Timing, TlsFiles,
+    Cluster, ClusterPlan, Dismissed, Health, Issuing, JoinError, Joined, Limits, Listen, Member,
+    MemberKind, MemberRole, Membership, Timing, TlsFiles,
 };
 use runtime::{Clock, Subsystem};
 use types::{Edition, Name, NodeId};
@@ -165,6 +165,13 @@ impl Machine {
 
     pub(crate) fn membership(&self) -> &Membership {
         self.cluster().membership.as_ref().unwrap()
+    }
+
+    /// Waits until this machine knows that it is a member no more.
+    pub(crate) async fn dismissal(&self) -> Dismissed {
+        let dismissed = self.cluster().control.dismissed();
+        eventually("its dismissal", || dismissed.borrow().is_some()).await;
+        dismissed.borrow().clone().unwrap()
     }
 
     /// A token for one more machine.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use identity::fingerprint;
 use proto::raft::admission_server::Admission;
 use proto::raft::peering_server::Peering;
 use proto::raft::{
@@ -16,6 +17,7 @@ use types::{Fingerprint, NodeId};
 
 use super::status::{heard, told};
 use super::tls::{Tls, judged, shown};
+use crate::dismissed::Dismissed;
 use crate::issuer::Issuer;
 use crate::network::server::Server;
 use crate::network::transport::Failure;
@@ -94,6 +96,14 @@ impl Service {
         self.check_member(request, member).map(drop)
     }
 
+    /// How whoever asks ceased to be a member: its certificate says who it was.
+    fn dismissed(&self, request: &Request<HelloRequest>) -> Option<Dismissed> {
+        self.tls.as_ref()?;
+        let source = NodeId(u8::try_from(request.get_ref().source).ok()?);
+        let print = fingerprint(&shown(request)?);
+        self.server.local.roster.now().dismissed(source, print)
+    }
+
     fn member(&self, node: NodeId) -> Result<Member, Status> {
         let known = self.server.local.roster.now().get(node).cloned();
         known.ok_or_else(|| {
@@ -152,6 +162,9 @@ impl Peering for Service {
     }
 
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        if let Some(how) = self.dismissed(&request) {
+            return Ok(Response::new(self.server.farewell(how)));
+        }
         self.check_hello(&request)?;
         let reply = self.server.hello(request.get_ref());
         reply.map(Response::new).map_err(told)

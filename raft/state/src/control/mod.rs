@@ -11,6 +11,7 @@ mod sealed;
 mod state;
 mod survival;
 mod version1;
+mod version2;
 pub mod yielding;
 
 pub use candidate::{Candidate, Candidates};
@@ -19,8 +20,9 @@ pub use divergence::candidates_of;
 pub use history::History;
 pub use lineage::{ControlLineage, Standing};
 pub use members::{
-    CertificateRecord, Certificates, Judgement, MemberRecord, MemberStanding, Members,
-    MembersCommand, MembersOutcome, Newcomer, TokenRecord, TokenRefusal, TokenUse,
+    CertificateRecord, Certificates, Dismissal, DismissalCause, Judgement, MemberRecord,
+    MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer, TokenRecord, TokenRefusal,
+    TokenUse,
 };
 pub use sealed::Sealed;
 pub use state::{ConfigRecord, ControlState, Lineage, Role};

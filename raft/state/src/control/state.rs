@@ -10,7 +10,7 @@ use super::candidate::Candidates;
 use super::history::History;
 use super::members::Members;
 use super::survival::Survivals;
-use super::version1;
+use super::{version1, version2};
 use crate::checksum::Checksum;
 use crate::cluster::Incarnation;
 use crate::snapshot::{SnapshotError, Versioned};
@@ -185,9 +185,13 @@ impl ControlState {
 }
 
 impl Versioned for ControlState {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn convert(version: u8, content: &[u8]) -> Option<Result<Self, SnapshotError>> {
-        (version == version1::VERSION).then(|| version1::decode(content))
+        match version {
+            version1::VERSION => Some(version1::decode(content)),
+            version2::VERSION => Some(version2::decode(content)),
+            _ => None,
+        }
     }
 }

@@ -163,7 +163,7 @@ fn snapshots_of_another_version_are_refused_by_number() {
     *bytes.first_mut().unwrap() = 9;
     assert_eq!(
         ControlState::decode(&bytes),
-        Err(SnapshotError::Version { found: 9, known: 2 })
+        Err(SnapshotError::Version { found: 9, known: 3 })
     );
     assert_eq!(ControlState::decode(&[]), Err(SnapshotError::Empty));
 }
