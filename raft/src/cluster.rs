@@ -108,6 +108,18 @@ impl Control {
         (view.members().to_vec(), view.edition())
     }
 
+    /// Whether there is an agreed list of members.
+    pub fn knows_its_members(&self) -> bool {
+        self.local.roster.now().edition().is_agreed()
+    }
+
+    /// Whether a member of that name is in it.
+    pub fn is_member(&self, name: &str) -> bool {
+        let view = self.local.roster.now();
+        let mut members = view.members().iter();
+        members.any(|member| member.name.as_str() == name)
+    }
+
     /// How this machine ceased to be a member, as soon as it did.
     pub fn dismissed(&self) -> watch::Receiver<Option<Dismissed>> {
         self.local.dismissed.subscribe()

@@ -4,24 +4,29 @@
 //! its certificate, then it gets the certificate. So nobody holds a certificate that the cluster does
 //! not know, and whoever did not hear the answer asks again with the same token and the same key.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use identity::{Authority, Certificate, Label, Request, Secret, fingerprint};
 use proto::raft::{JoinReply, JoinRequest, JoinedMember, RenewReply, RenewRequest};
 use raft_state::{
-    CertificateRecord, Certificates, ControlCommand, ControlOutcome, MemberRecord, MemberStanding,
-    MembersCommand, MembersOutcome, Newcomer,
+    CertificateRecord, Certificates, ControlCommand, ControlOutcome, ControlState, MemberRecord,
+    MemberStanding, MembersCommand, MembersOutcome, Newcomer, TokenRefusal,
 };
 use types::{Fingerprint, MemberKind, Name, NodeId};
 
 use crate::cluster::Control;
 use crate::error::{ProposeError, StartError};
 use crate::network::Failure;
-use crate::plan::{Issuing, Member, TlsFiles};
+use crate::plan::{Applicant, HasPlace, Issuing, Member, Pace, TlsFiles};
 use crate::version;
 
+/// What to do about members that do not answer.
+const NO_QUORUM: &str = "'tandem show cluster' says who is silent: start that member again; if it is lost for good, \
+                         'tandem request cluster survive' on the node that stays, then this once more";
+/// For a node that was just started to write itself down.
+const BEGINNING: Duration = Duration::from_secs(5);
 /// For what was agreed on to arrive here, too.
 const ARRIVAL: Duration = Duration::from_secs(2);
 
@@ -31,6 +36,8 @@ pub(crate) struct Signer {
     authority: Authority,
     router: Name,
     heartbeat_key: Option<PathBuf>,
+    has_place: HasPlace,
+    pace: Pace,
 }
 
 impl Signer {
@@ -43,6 +50,8 @@ impl Signer {
             authority_key,
             router,
             heartbeat_key,
+            has_place,
+            pace,
         } = issuing.clone();
         let read = |path: &PathBuf| {
             std::fs::read_to_string(path).map_err(|source| StartError::TlsFile {
@@ -66,6 +75,8 @@ impl Signer {
             authority,
             router,
             heartbeat_key,
+            has_place,
+            pace,
         }))
     }
 }
@@ -82,6 +93,21 @@ impl Issuer {
         self.signer.authority.certificate().fingerprint()
     }
 
+    /// Returns when this member stands in the list: before that, a newcomer would get its number.
+    pub(crate) async fn listed(&self) -> Result<(), Failure> {
+        let me = self.control.local.me.id;
+        let mut agreed = self.control.watch();
+        let begun = agreed.wait_for(|state| state.members().get(me).is_some());
+        match tokio::time::timeout(BEGINNING, begun).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Failure::Late(
+                "this node is not in the list of members yet: ask again when 'tandem show cluster' \
+                 names a leader"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// Answers somebody who comes with a token.
     pub(crate) async fn join(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
         let cluster = &self.control.local.cluster_id;
@@ -92,11 +118,13 @@ impl Issuer {
             )));
         }
         version::check(question.protocol).map_err(|old| refused(old.to_string()))?;
+        self.listed().await?;
         let name = Label::new(&question.name).map_err(|error| refused(error.to_string()))?;
         let secret = Secret::from_bytes(&question.secret)
             .ok_or_else(|| invalid("the secret has another length"))?;
         let addresses = addresses(&question.addresses)?;
-        self.expect_token(secret.hash()).await?;
+        let kind = self.expect_token(secret.hash()).await?;
+        self.check_place(&name, kind)?;
         let request = Request {
             public_key: question.public_key.to_vec(),
             signature: question.signature.to_vec(),
@@ -168,16 +196,32 @@ impl Issuer {
 
     /// Turns away whoever has no token before anything is proposed: nobody fills the log from outside.
     /// A token that was given out on another node a moment ago may still be on its way here.
-    async fn expect_token(&self, hash: Fingerprint) -> Result<(), Failure> {
+    /// What its holder will be.
+    async fn expect_token(&self, hash: Fingerprint) -> Result<MemberKind, Failure> {
         let mut agreed = self.control.watch();
-        let known = agreed.wait_for(|state| {
+        let kind_of = |state: &ControlState| {
             let mut tokens = state.members().tokens();
-            tokens.any(|(open, _)| *open == hash)
-        });
-        match tokio::time::timeout(ARRIVAL, known).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(refused(raft_state::TokenRefusal::Unknown.to_string())),
-        }
+            let known = tokens.find(|(open, _)| **open == hash);
+            known.map(|(_, token)| token.kind)
+        };
+        let known = agreed.wait_for(|state| kind_of(state).is_some());
+        let kind = match tokio::time::timeout(ARRIVAL, known).await {
+            Ok(Ok(state)) => kind_of(&state),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        kind.ok_or_else(|| refused(TokenRefusal::Unknown.to_string()))
+    }
+
+    /// A newcomer that cannot run takes a vote all the same, and with it the quorum.
+    fn check_place(&self, name: &Label, kind: MemberKind) -> Result<(), Failure> {
+        let state = self.control.state();
+        let applicant = Applicant {
+            name: name.as_str(),
+            kind,
+            router: self.signer.router.as_str(),
+            configuration: state.config().map(|config| config.text.as_str()),
+        };
+        (self.signer.has_place)(&applicant).map_err(refused)
     }
 
     async fn redeem(
@@ -245,6 +289,8 @@ impl Issuer {
             heartbeat_key: heartbeat_key.unwrap_or_default(),
             members: view.members().iter().map(joined).collect(),
             edition: view.edition().to_string(),
+            rtt_ms: signer.pace.rtt_ms,
+            election_timeout_ms: signer.pace.election_timeout_ms,
         }
     }
 }
@@ -280,12 +326,13 @@ pub(crate) async fn propose(
     match control.propose(ControlCommand::Members(command)).await {
         Ok(ControlOutcome::Members(outcome)) => Ok(outcome),
         Ok(other) => Err(Failure::Broken(other.to_string())),
-        Err(
-            error @ (ProposeError::NoLeader { .. }
-            | ProposeError::Frozen { .. }
-            | ProposeError::Stopped { .. }),
-        ) => Err(refused(error.to_string())),
-        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(error.to_string())),
+        Err(error @ ProposeError::NoLeader { .. }) => Err(refused(format!("{error}. {NO_QUORUM}"))),
+        Err(error @ (ProposeError::Frozen { .. } | ProposeError::Stopped { .. })) => {
+            Err(refused(error.to_string()))
+        }
+        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(format!(
+            "{error}; with a quorum it is done after all. {NO_QUORUM}"
+        ))),
     }
 }
 
@@ -306,9 +353,33 @@ fn joined(member: &Member) -> JoinedMember {
     }
 }
 
+/// Where others reach the newcomer: with an address that is nobody's it would be a member all the same.
 fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
-    let parsed: Result<Vec<SocketAddr>, _> = texts.iter().map(|text| text.parse()).collect();
-    parsed.map_err(|_| invalid("an address of the newcomer is not one"))
+    let mut addresses = Vec::new();
+    for text in texts {
+        let unusable = |why: &str| refused(format!("the address {text} {why}: choose another"));
+        let address: SocketAddr = text.parse().map_err(|_| unusable("is not IP:PORT"))?;
+        check_address(address).map_err(unusable)?;
+        if addresses.contains(&address) {
+            return Err(unusable("is there twice"));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+/// What is wrong with an address where a member is to be reached.
+pub fn check_address(address: SocketAddr) -> Result<(), &'static str> {
+    let ip = address.ip();
+    if address.port() == 0 {
+        Err("has port 0, on which nobody is reached")
+    } else if ip.is_unspecified() {
+        Err("is every address of a machine and none that others can reach")
+    } else if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        Err("is of many machines")
+    } else {
+        Ok(())
+    }
 }
 
 fn refused(reason: String) -> Failure {
@@ -326,4 +397,35 @@ fn deepest(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_nobody_reaches_is_refused_with_the_reason() {
+        let list = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+            addresses(&texts).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(
+            list(&["198.18.0.3:7400", "[2001:db8::3]:7400"])
+                .unwrap()
+                .len(),
+            2
+        );
+        for (texts, why) in [
+            (&["0.0.0.0:7400"][..], "none that others can reach"),
+            (&["[::]:7400"], "none that others can reach"),
+            (&["198.18.0.3:0"], "port 0"),
+            (&["224.0.0.18:7400"], "many machines"),
+            (&["255.255.255.255:7400"], "many machines"),
+            (&["198.18.0.3:7400", "198.18.0.3:7400"], "twice"),
+            (&["w.example:7400"], "IP:PORT"),
+        ] {
+            let refused = list(texts).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
 }

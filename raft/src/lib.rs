@@ -42,12 +42,14 @@ pub use cluster::{Cluster, Control, StateGroup};
 pub use dismissed::Dismissed;
 pub use error::{ProposeError, PublishRefused, StartError};
 pub use group::GroupName;
+pub use issuer::check_address;
 pub use keeper::RenewError;
 pub use lineage::{LineageView, SurviveError};
 pub use members::{Invitation, MembersError, Membership};
 pub use newcomer::{JoinError, Joined, join};
 pub use plan::{
-    ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, MemberKind, Timing, TlsFiles,
+    Applicant, ClusterPlan, GroupTiming, HasPlace, Issuing, Limits, Listen, Member, MemberKind,
+    Pace, Timing, TlsFiles,
 };
 pub use start::start;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};

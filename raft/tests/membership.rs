@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use identity::{Certificate, Label, Secret, Token, client_of_token};
+use identity::{Certificate, Label, MemberKey, Secret, Token, client_of_token};
 use machines::{Machine, found, join, join_with};
 use raft::{JoinError, MemberKind, MembersError};
-use raft_state::{ControlCommand, ControlOutcome};
+use raft_state::{ControlCommand, ControlOutcome, SurvivalReason};
 use runtime::Clock;
 use support::{eventually, put, set_config};
 use types::{Fingerprint, NodeId, Revision};
@@ -154,7 +154,10 @@ async fn a_newcomer_talks_to_the_cluster_of_its_token_alone() {
 async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
     let [a, mut b, _w] = pair_with_witness().await;
     let nobody = a.membership().remove("nobody", "uid 0").await.unwrap_err();
-    assert!(matches!(nobody, MembersError::NoSuchMember(_)), "{nobody}");
+    assert!(
+        matches!(nobody, MembersError::NoSuchMember { .. }),
+        "{nobody}"
+    );
     let itself = a.membership().remove("a", "uid 0").await.unwrap_err();
     assert!(matches!(itself, MembersError::Itself(_)), "{itself}");
 
@@ -373,6 +376,65 @@ async fn certificates_are_renewed_while_traffic_goes_on() {
     for machine in [&a, &b, &w] {
         machine.voters_are(&[A, B, W]).await;
     }
+}
+
+/// Whoever was refused, or did not hear the answer, asks again with the same token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_a_member_costs_no_token() {
+    let mut a = found("west", "a");
+    a.start().await;
+    let token = Token::parse(&a.invite(MemberKind::Witness).await).unwrap();
+    let address = "127.0.0.1:9".parse().unwrap();
+    let key = MemberKey::generate().unwrap();
+    let ask = async |name: &str, address: &str, key| {
+        let name = Label::new(name).unwrap();
+        let addresses = [address.parse().unwrap()];
+        let joined = raft::join(&token, &name, &addresses, key).await;
+        joined.map_err(|error| error.to_string())
+    };
+    let refused = ask("nobody", "127.0.0.1:9", &key).await.unwrap_err();
+    assert!(refused.contains("there is no node nobody"), "{refused}");
+    let refused = ask("w", "0.0.0.0:9", &key).await.unwrap_err();
+    assert!(refused.contains("none that others can reach"), "{refused}");
+    assert_eq!(a.membership().records().len(), 1);
+    assert_eq!(a.membership().open_tokens(), 1);
+
+    let first = ask("w", "127.0.0.1:9", &key).await.unwrap();
+    assert_eq!(first.members.last().unwrap().addresses, [address]);
+    let again = ask("w", "127.0.0.1:9", &key).await.unwrap();
+    assert_eq!((first.id, &first.members), (again.id, &again.members));
+    let stolen = MemberKey::generate().unwrap();
+    let refused = ask("w", "127.0.0.1:9", &stolen).await.unwrap_err();
+    assert!(refused.contains("used already, by w"), "{refused}");
+}
+
+/// Whoever took the quorum with it is removed after all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_took_the_quorum_away_is_removed_by_who_goes_on_alone() {
+    let mut a = found("west", "a");
+    a.start().await;
+    let never = join(&a.invite(MemberKind::Node).await, "never").await;
+    assert_eq!(never.unwrap().id, B);
+    // It has never voted: nobody misses it.
+    a.membership().remove("never", "uid 0").await.unwrap();
+    a.voters_are(&[A]).await;
+
+    let mut b = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
+    b.start().await;
+    a.voters_are(&[A, b.id]).await;
+    b.stop().await;
+    let stuck = a.membership().remove("b", "uid 0").await.unwrap_err();
+    let stuck = stuck.to_string();
+    assert!(stuck.contains("request cluster survive"), "{stuck}");
+    let by = "uid 0".to_owned();
+    let alone = a
+        .cluster()
+        .control
+        .survive(SurvivalReason::Operator, by)
+        .await;
+    assert!(alone.is_ok(), "{alone:?}");
+    a.membership().remove("b", "uid 0").await.unwrap();
+    a.voters_are(&[A]).await;
 }
 
 /// Joining is the one thing that may be asked without a certificate.

@@ -9,8 +9,11 @@ use serde_json::json;
 use types::MemberKind;
 
 use super::node_toml::NodeToml;
-use super::{Made, Places};
+use super::{Made, Places, check_addresses};
 
+/// A node starts its HA links with the peer that its node.toml names.
+const RESTART: &str = "Then, once this one runs: restart 'tandem node' on the other node, unless it has run with this \
+                       peer before. It reads its HA links at start.\n";
 /// No token is as long as that.
 const LONGEST: u64 = 64 << 10;
 
@@ -28,9 +31,15 @@ pub(super) async fn run(args: &JoinArgs) -> anyhow::Result<Made> {
              --ha-link ha0=198.18.0.2:7401,198.18.0.1:7401"
         );
     }
+    if token.kind == MemberKind::Witness && !machine.ha_links.is_empty() {
+        bail!("the token is a witness's, which has no HA links: leave --ha-link away");
+    }
+    check_addresses(machine)?;
+    let places = Places::new(machine)?;
     // Before the token is used: what cannot be written must not cost it.
-    let places = Places::new(&machine.directory)?;
-    let joined = raft::join(&token, &name, &machine.addresses).await?;
+    let key = places.key()?;
+    places.prove_room()?;
+    let joined = raft::join(&token, &name, &machine.addresses, &key).await?;
     places.open("ca.pem", &joined.authority)?;
     places.secret("member.pem", &joined.identity)?;
     if let Some(key) = &joined.authority_key {
@@ -44,25 +53,31 @@ pub(super) async fn run(args: &JoinArgs) -> anyhow::Result<Made> {
         router: joined.router.as_str(),
         member: name.as_str(),
         kind: joined.kind,
-        data_directory: &machine.data_directory,
+        data_directory: &places.data_directory,
         configuration: None,
         ha_links: &machine.ha_links,
         members: &joined.members,
         edition: joined.edition,
+        pace: joined.pace,
     }
     .checked()?;
     files::create(&places.node_toml, &text, files::Readers::Everybody)?;
+    places.forget_key()?;
     let file = places.node_toml.display().to_string();
     let command = joined.kind.word();
     Ok(Made {
         text: format!(
             "This machine is member {} {name} of cluster {}, a {}.\n\
              Written: {file} and {}\n\
-             Next: tandem {command} --config {file}\n",
+             Next: tandem {command} --config {file}\n{}",
             joined.id,
             joined.cluster,
             joined.kind,
             places.folder.display(),
+            match joined.kind {
+                MemberKind::Node => RESTART,
+                MemberKind::Witness => "",
+            },
         ),
         object: json!({
             "cluster": joined.cluster,

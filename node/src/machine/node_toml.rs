@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 use cli::HaLinkArg;
 use config::bootstrap;
-use raft::Member;
+use raft::{Member, Pace};
 use types::{Edition, MemberKind};
 
 /// Between these lines stand the members, which the running member keeps up to date.
@@ -24,6 +24,7 @@ pub(super) struct NodeToml<'a> {
     pub(super) ha_links: &'a [HaLinkArg],
     pub(super) members: &'a [Member],
     pub(super) edition: Edition,
+    pub(super) pace: Pace,
 }
 
 impl NodeToml<'_> {
@@ -51,6 +52,14 @@ impl NodeToml<'_> {
                 "configuration",
                 &configuration.display().to_string(),
             );
+        }
+        for (key, ms) in [
+            ("rtt-ms", self.pace.rtt_ms),
+            ("election-timeout-ms", self.pace.election_timeout_ms),
+        ] {
+            if ms != 0 {
+                let _infallible = writeln!(text, "{key} = {ms}");
+            }
         }
         if is_node {
             line(&mut text, "heartbeat-key-file", "identity/heartbeat.key");
@@ -148,6 +157,10 @@ pub(super) mod tests {
             ha_links: &links,
             members,
             edition: EDITION,
+            pace: Pace {
+                rtt_ms: 40,
+                election_timeout_ms: 600,
+            },
         }
         .checked()
         .unwrap()
@@ -163,6 +176,9 @@ pub(super) mod tests {
             assert_eq!(read.cluster.as_str(), "west-000000");
             assert_eq!(read.members.len(), members.len());
             assert_eq!(read.edition, EDITION);
+            assert_eq!(read.rtt_ms, 40);
+            let patience = read.election_timeout.map(|timeout| timeout.as_millis());
+            assert_eq!(patience, Some(600));
             assert_eq!(read.is_witness(), kind == MemberKind::Witness);
             assert_eq!(read.ha_links.len(), usize::from(kind == MemberKind::Node));
         }
@@ -180,6 +196,7 @@ pub(super) mod tests {
             ha_links: &[],
             members: &[member(1, "a", MemberKind::Node)],
             edition: Edition::default(),
+            pace: Pace::default(),
         }
         .checked()
         .unwrap_err();

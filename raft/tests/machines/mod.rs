@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use identity::{Authority, Label, MemberKey, Subject, Token, files};
 use raft::{
-    Cluster, ClusterPlan, Dismissed, Health, Issuing, JoinError, Joined, Limits, Listen, Member,
-    MemberKind, MemberRole, Membership, Timing, TlsFiles,
+    Applicant, Cluster, ClusterPlan, Dismissed, Health, Issuing, JoinError, Joined, Limits, Listen,
+    Member, MemberKind, MemberRole, Membership, Pace, Timing, TlsFiles,
 };
 use runtime::{Clock, Subsystem};
 use types::{Edition, Name, NodeId};
@@ -78,6 +78,7 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let joined = join_with(&Token::parse(token).unwrap(), name, address).await?;
+    assert_eq!(joined.pace, PACE);
     let machine = Machine {
         id: joined.id,
         cluster_id: joined.cluster,
@@ -97,13 +98,28 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
     Ok(machine)
 }
 
+/// What the first machine's node.toml says.
+const PACE: Pace = Pace {
+    rtt_ms: 7,
+    election_timeout_ms: 0,
+};
+
+/// As if a configuration had a place for everybody but `nobody`.
+fn has_place(applicant: &Applicant<'_>) -> Result<(), String> {
+    match applicant.name {
+        "nobody" => Err("there is no node nobody".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// Only the question.
 pub(crate) async fn join_with(
     token: &Token,
     name: &str,
     address: SocketAddr,
 ) -> Result<Joined, JoinError> {
-    raft::join(token, &Label::new(name).unwrap(), &[address]).await
+    let key = MemberKey::generate().unwrap();
+    raft::join(token, &Label::new(name).unwrap(), &[address], &key).await
 }
 
 impl Machine {
@@ -136,6 +152,8 @@ impl Machine {
                     authority_key: self.path("ca-key.pem"),
                     router: Name::from("router"),
                     heartbeat_key: None,
+                    pace: PACE,
+                    has_place,
                 }),
             }),
             timing: Timing {
@@ -176,7 +194,6 @@ impl Machine {
 
     /// A token for one more machine.
     pub(crate) async fn invite(&self, kind: MemberKind) -> String {
-        self.listed().await;
         let invitation = self
             .membership()
             .invite(kind, Duration::from_mins(10))

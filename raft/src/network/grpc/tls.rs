@@ -138,8 +138,13 @@ pub(crate) fn read(files: &TlsFiles) -> Result<Credentials, StartError> {
             source,
         })
     };
-    Credentials::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?)
-        .map_err(StartError::Tls)
+    Credentials::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?).map_err(
+        |source| StartError::Tls {
+            cert: files.cert.clone(),
+            ca: files.ca.clone(),
+            source,
+        },
+    )
 }
 
 /// The certificate that came with a connection.
