@@ -2,15 +2,17 @@
 //! an operator, with certificates on every connection.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use integration::{Files, Pair, wait};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
-use lab::observe::Observer;
+use lab::observe::{HaView, Observer};
 use lab::sandbox::Sandbox;
 use lab::topology::Side;
+use nix::mount::{MsFlags, mount, umount};
 use serde_json::Value;
 
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
@@ -117,12 +119,27 @@ impl Site {
             ensure!(refused.status.code() == Some(REFUSED), "{refused:?}");
             ensure!(error_of(&refused)?.contains(why), "{refused:?}");
         }
+        let full = self.joins_on_a_full_disk(&token)?;
+        ensure!(error_of(&full)?.contains("64 kB are needed"), "{full:?}");
         self.voters(A, &["a"])?;
         let joined = join(self, "b", "198.18.0.2:7400")?;
         ensure!(joined.status.success(), "{joined:?}");
         self.pair.start(B)?;
         self.voters(A, &["a", "b"])?;
         self.voters(B, &["a", "b"])
+    }
+
+    /// Its key still finds room there, and what comes with the answer does not.
+    fn joins_on_a_full_disk(&self, token: &str) -> Result<Output> {
+        let path = self.pair.home(B).join("small");
+        fs::create_dir(&path)?;
+        let kind = Some("tmpfs");
+        mount(kind, &path, kind, MsFlags::empty(), Some("size=32k"))?;
+        let mut arguments = vec!["join", "--token", token, "--node", "b"];
+        arguments.extend(["--address", "198.18.0.2:7400", "--ha-link", link(Side::B)]);
+        let output = self.on_disk(B, &path, &arguments);
+        umount(&path)?;
+        output
     }
 
     fn witness_joins(&mut self, inviter: Member) -> Result<()> {
@@ -270,10 +287,13 @@ impl Site {
 
     /// Makes a machine a member, there.
     fn on(&self, member: Member, arguments: &[&str]) -> Result<Output> {
-        let home = self.pair.home(member);
+        self.on_disk(member, &self.pair.home(member), arguments)
+    }
+
+    fn on_disk(&self, member: Member, home: &Path, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(TANDEM);
         command.arg("cluster").args(arguments).arg("--json");
-        command.arg("--directory").arg(&home);
+        command.arg("--directory").arg(home);
         command.arg("--data-directory").arg(home.join("data"));
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -289,7 +309,7 @@ impl Site {
         Ok(fs::remove_dir_all(home.join("data"))?)
     }
 
-    fn socket(&self, member: Member) -> std::path::PathBuf {
+    fn socket(&self, member: Member) -> PathBuf {
         self.pair.home(member).join("data/tandem.sock")
     }
 
@@ -297,7 +317,7 @@ impl Site {
         Observer::new(TANDEM.as_ref(), &self.socket(member))
     }
 
-    fn ha(&self, member: Member) -> Result<lab::observe::HaView> {
+    fn ha(&self, member: Member) -> Result<HaView> {
         Ok(self.observer(member).ha()?)
     }
 

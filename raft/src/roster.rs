@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use raft_state::{Judgement, MemberRecord, MemberStanding, Members};
+use raft_state::{CertificateRecord, Judgement, MemberRecord, MemberStanding, Members};
 use types::{Edition, Fingerprint, NodeId};
 
 use crate::dismissed::Dismissed;
@@ -111,8 +111,16 @@ impl View {
     }
 
     /// What the agreed list says to `node` with that certificate.
-    pub(crate) fn judge(&self, node: NodeId, certificate: Fingerprint) -> Judgement {
-        self.list.judge(node, certificate)
+    pub(crate) fn judge(&self, node: NodeId, certificate: CertificateRecord) -> Judgement {
+        match self.list.judge(node, certificate.fingerprint) {
+            Judgement::OtherCertificate if self.list.may_be_news(node, certificate) => {
+                Judgement::Known
+            }
+            judgement @ (Judgement::NoList
+            | Judgement::Known
+            | Judgement::NotAMember
+            | Judgement::OtherCertificate) => judgement,
+        }
     }
 }
 

@@ -229,31 +229,21 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
     }
 }
 
-/// Has `wanted` lead the control group of two nodes and a witness: whoever leads goes until it does.
+/// Has `wanted` lead the control group of two nodes and a witness: the other node goes until it does.
 async fn led_by(machines: &mut [Machine; 3], wanted: NodeId) {
     let leader = |machine: &Machine| machine.cluster().control.status().leader;
-    let Some(rival) = machines
-        .iter_mut()
-        .find(|machine| machine.id != wanted && machine.id != W)
-    else {
-        panic!("there are two nodes");
-    };
-    rival.stop().await;
-    let watcher = machines.iter().find(|machine| machine.id == W).unwrap();
-    eventually("its election", || leader(watcher) == Some(wanted)).await;
-    let rival = machines
-        .iter_mut()
-        .find(|machine| machine.id != wanted && machine.id != W)
-        .unwrap();
-    rival.start().await;
+    let place = |id: NodeId| usize::from(id.0) - 1;
+    let rival = place(if wanted == A { B } else { A });
+    machines[rival].stop().await;
+    eventually("its election", || {
+        leader(&machines[place(W)]) == Some(wanted)
+    })
+    .await;
+    machines[rival].start().await;
     for machine in machines.iter() {
         machine.voters_are(&[A, B, W]).await;
+        assert_eq!(leader(machine), Some(wanted));
     }
-    assert!(
-        machines
-            .iter()
-            .all(|machine| leader(machine) == Some(wanted))
-    );
 }
 
 /// Fills the log with more than one message carries, so that nobody learns the lists of members in one go.
@@ -300,10 +290,10 @@ async fn every_member_is_replaced_under_either_leader() {
             .into_iter()
             .partition(|machine| machine.id != lost);
         old[0].stop().await;
-        let inviter = rest.iter().find(|machine| machine.id == leader).unwrap();
+        let at_leader = rest.iter().find(|machine| machine.id == leader).unwrap();
         let name = ["a", "b", "w"][usize::from(lost.0) - 1];
         let life = Duration::from_mins(10);
-        let invited = inviter.membership().replace(name, life).await.unwrap();
+        let invited = at_leader.membership().replace(name, life).await.unwrap();
         let mut new = join(&invited.token, name).await.unwrap();
         assert_eq!(new.id, lost);
         next_second().await;
@@ -435,6 +425,20 @@ async fn a_member_that_took_the_quorum_away_is_removed_by_who_goes_on_alone() {
     assert!(alone.is_ok(), "{alone:?}");
     a.membership().remove("b", "uid 0").await.unwrap();
     a.voters_are(&[A]).await;
+}
+
+/// Whoever was away knows its peers by certificates that they show no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_away_while_the_others_renewed_comes_back() {
+    let [a, mut b, w] = pair_with_witness().await;
+    b.stop().await;
+    for machine in [&a, &w] {
+        machine.membership().renew().await.unwrap();
+    }
+    b.start().await;
+    for machine in [&a, &b, &w] {
+        machine.voters_are(&[A, B, W]).await;
+    }
 }
 
 /// Joining is the one thing that may be asked without a certificate.

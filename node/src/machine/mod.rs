@@ -180,3 +180,53 @@ fn check_addresses(machine: &MachineArgs) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(directory: &std::path::Path) -> MachineArgs {
+        MachineArgs {
+            addresses: Vec::new(),
+            ha_links: Vec::new(),
+            directory: directory.to_owned(),
+            data_directory: directory.join("data"),
+            json: false,
+        }
+    }
+
+    #[test]
+    fn a_join_that_was_cut_short_goes_on_with_its_key() {
+        let folder = std::env::temp_dir().join(format!("tandem-places-{}", std::process::id()));
+        let machine = machine(&folder);
+        let refused = |machine: &MachineArgs| Places::new(machine).err().unwrap().to_string();
+        let places = Places::new(&machine).unwrap();
+        let key = places.key().unwrap().to_pem();
+        places.prove_room().unwrap();
+        places.secret("member.pem", "as far as it came").unwrap();
+        let again = Places::new(&machine).unwrap();
+        assert_eq!(again.key().unwrap().to_pem(), key);
+
+        again.forget_key().unwrap();
+        assert!(refused(&machine).contains("a member already"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        for state in ["control", "removed"] {
+            files::make_folder(&machine.data_directory.join(state)).unwrap();
+            assert!(refused(&machine).contains("an earlier membership"));
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_data_directory_is_written_down_from_the_root_on() {
+        let folder = std::env::temp_dir().join(format!("tandem-root-{}", std::process::id()));
+        let machine = MachineArgs {
+            data_directory: "a/var".into(),
+            ..machine(&folder)
+        };
+        let places = Places::new(&machine).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(places.data_directory, here.join("a/var"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

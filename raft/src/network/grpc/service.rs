@@ -12,8 +12,9 @@ use proto::raft::{
     Header, HelloReply, HelloRequest, JoinReply, JoinRequest, RenewReply, RenewRequest, Reply,
     Request as Message, SnapshotChunk,
 };
+use raft_state::CertificateRecord;
 use tonic::{Request, Response, Status, Streaming};
-use types::{Fingerprint, NodeId};
+use types::NodeId;
 
 use super::status::{heard, told};
 use super::tls::{Tls, judged, shown};
@@ -36,7 +37,7 @@ pub(crate) struct Service {
 /// A sender whose certificate was checked: it may go on as long as that is still true.
 struct Checked {
     sender: Member,
-    shown: Option<Fingerprint>,
+    shown: Option<CertificateRecord>,
 }
 
 impl Service {
@@ -66,7 +67,7 @@ impl Service {
     /// Whether what was checked when a stream began is still true.
     fn still(&self, checked: &Checked) -> Result<(), Failure> {
         match checked.shown {
-            Some(print) => judged(&self.server.local.roster.now(), &checked.sender, print),
+            Some(shown) => judged(&self.server.local.roster.now(), &checked.sender, shown),
             None => Ok(()),
         }
     }

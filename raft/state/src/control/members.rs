@@ -191,6 +191,19 @@ impl Members {
         }
     }
 
+    /// Whether `certificate`, which the authority has signed for that member, may be a renewal of which this list
+    /// does not tell yet: it ends later than all that are known. Whoever was away while the others renewed would
+    /// else know nobody any more. What was taken from a member is older than what it has, or remembered.
+    pub fn may_be_news(&self, node: NodeId, certificate: CertificateRecord) -> bool {
+        let Some(record) = self.get(node) else {
+            return false;
+        };
+        let ends = record.certificates.iter().map(|known| known.until_unix_s);
+        ends.max()
+            .is_some_and(|last| certificate.until_unix_s >= last)
+            && self.dismissal(node, certificate.fingerprint).is_none()
+    }
+
     /// Why who shows this certificate as `node` is a member no more. Certain, and for ever: numbers and
     /// certificates are never given twice. While it is leaving, it is still heard.
     pub fn dismissal(&self, node: NodeId, certificate: Fingerprint) -> Option<&Dismissal> {

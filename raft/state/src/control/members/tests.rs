@@ -447,3 +447,25 @@ fn dismissals_are_forgotten_before_they_are_many() {
     assert!(members.dismissal(B, print(99)).is_some());
     assert_eq!(members.dismissal(B, print(7)).map(|known| known.id), None);
 }
+
+#[test]
+fn a_later_certificate_may_be_a_renewal_and_an_earlier_or_a_taken_one_is_none() {
+    let shown = |certificate, until_unix_s| CertificateRecord {
+        fingerprint: print(certificate),
+        until_unix_s,
+    };
+    let mut members = Members::default();
+    members.apply(&set(record(B, "b", 2), Certificates::Add));
+    assert!(members.may_be_news(B, shown(7, 10_001)));
+    assert!(!members.may_be_news(B, shown(7, 9_999)));
+    assert!(
+        !members.may_be_news(W, shown(7, 10_001)),
+        "nobody of that number is a member"
+    );
+    // Both machines were taken in within one second.
+    members.apply(&set(record(B, "b", 3), Certificates::Replace));
+    assert!(
+        !members.may_be_news(B, shown(2, 10_000)),
+        "its place was taken"
+    );
+}
