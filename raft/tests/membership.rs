@@ -230,17 +230,13 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
 }
 
 /// Has `wanted` lead the control group of two nodes and a witness: the other node goes until it does.
-async fn led_by(machines: &mut [Machine; 3], wanted: NodeId) {
+async fn led_by([a, b, w]: &mut [Machine; 3], wanted: NodeId) {
     let leader = |machine: &Machine| machine.cluster().control.status().leader;
-    let place = |id: NodeId| usize::from(id.0) - 1;
-    let rival = place(if wanted == A { B } else { A });
-    machines[rival].stop().await;
-    eventually("its election", || {
-        leader(&machines[place(W)]) == Some(wanted)
-    })
-    .await;
-    machines[rival].start().await;
-    for machine in machines.iter() {
+    let rival = if wanted == A { &mut *b } else { &mut *a };
+    rival.stop().await;
+    eventually("its election", || leader(w) == Some(wanted)).await;
+    rival.start().await;
+    for machine in [a, b, w] {
         machine.voters_are(&[A, B, W]).await;
         assert_eq!(leader(machine), Some(wanted));
     }
@@ -289,9 +285,15 @@ async fn every_member_is_replaced_under_either_leader() {
         let (mut rest, mut old): (Vec<_>, Vec<_>) = [a, b, w]
             .into_iter()
             .partition(|machine| machine.id != lost);
-        old[0].stop().await;
+        old.iter_mut().next().unwrap().stop().await;
         let at_leader = rest.iter().find(|machine| machine.id == leader).unwrap();
-        let name = ["a", "b", "w"][usize::from(lost.0) - 1];
+        let name = if lost == A {
+            "a"
+        } else if lost == B {
+            "b"
+        } else {
+            "w"
+        };
         let life = Duration::from_mins(10);
         let invited = at_leader.membership().replace(name, life).await.unwrap();
         let mut new = join(&invited.token, name).await.unwrap();

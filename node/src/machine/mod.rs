@@ -90,21 +90,19 @@ impl Places {
         };
         // A member's certificate beside the newcomer's key is a join that was cut short.
         let identity = Some(places.file("member.pem")).filter(|_| !places.file(KEY).exists());
-        let taken = identity.into_iter().chain([places.node_toml.clone()]);
-        for path in taken.filter(|path| path.exists()) {
+        let mut taken = identity.into_iter().chain([places.node_toml.clone()]);
+        if let Some(path) = taken.find(|path| path.exists()) {
             bail!(
                 "{} exists: this machine is a member already; name another --directory, or move it away",
                 path.display()
             );
         }
-        for state in ["control", "removed"].map(|name| places.data_directory.join(name)) {
-            if state.exists() {
-                bail!(
-                    "{} is of an earlier membership: name another --data-directory, or move {} away",
-                    state.display(),
-                    places.data_directory.display()
-                );
-            }
+        let mut states = ["control", "removed"].into_iter();
+        if let Some(state) = states.find(|state| places.data_directory.join(state).exists()) {
+            bail!(
+                "{}/{state} is of an earlier membership: name another --data-directory, or move that away",
+                places.data_directory.display()
+            );
         }
         files::make_folder(&places.folder)?;
         Ok(places)
