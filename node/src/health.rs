@@ -147,7 +147,7 @@ impl Watchman {
             revision: self.cluster.control.state().revision(),
             running: self.running.borrow().revision,
             active: self.gate.epoch(),
-            peer_heard: self.peer_name.is_none()
+            peer_heard: self.peer().is_none()
                 || status
                     .as_ref()
                     .is_some_and(|status| status.links.iter().any(|link| link.up)),
@@ -176,6 +176,13 @@ impl Watchman {
             judgement: ha::verdict::judge(&pair),
         };
         (verdict, here)
+    }
+
+    /// The other node's name, unless it was removed since this one was started.
+    fn peer(&self) -> Option<&String> {
+        let control = &self.cluster.control;
+        let peer = self.peer_name.as_ref();
+        peer.filter(|name| !control.knows_its_members() || control.is_member(name))
     }
 
     fn group(&self, status: &GroupStatus, lag: Duration) -> GroupFacts {

@@ -21,6 +21,7 @@ mod operator;
 mod plan;
 mod programming;
 mod reconcile;
+mod removed;
 mod replicate;
 mod running;
 mod site;
@@ -82,13 +83,17 @@ fn process(file: &Path, kind: Kind) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            match error.downcast_ref::<removed::Removed>() {
+                Some(_) => ExitCode::from(removed::EXIT),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
 
 fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
     let bootstrap = read_bootstrap(file)?;
+    removed::check(&bootstrap.data_directory)?;
     // Two providers in one process would panic at the first handshake; this one is chosen here.
     if rustls::crypto::ring::default_provider()
         .install_default()

@@ -41,6 +41,7 @@ use crate::operator::Desk;
 use crate::plan::forwarding::Process;
 use crate::programming::{self, Programming};
 use crate::reconcile::{self, Follow};
+use crate::removed::Farewell;
 use crate::replicate::{self, Replicate};
 use crate::running::{self, Running};
 use crate::site::Site;
@@ -68,7 +69,12 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
     subsystem.spawn("node.toml", seeds);
     tracing::info!(cluster = %bootstrap.cluster, node = site.node, "waiting for a configuration");
     let first = bootstrap.configuration.as_deref();
-    let running = running::obtain(&cluster.control, first, clock).await?;
+    let mut farewell = Farewell::new(bootstrap, &cluster.control, clock);
+    // Cancel safe: what was proposed may be proposed again.
+    let running = tokio::select! {
+        running = running::obtain(&cluster.control, first, clock) => running?,
+        removed = farewell.come() => return Err(removed.into()),
+    };
     for problem in bootstrap.check_against(&running.valid) {
         tracing::warn!(%problem, "node.toml and configuration");
     }
@@ -78,7 +84,7 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
         .await
         .context("operators cannot be served")?;
     tracing::info!(socket = %bootstrap.api_socket.display(), "node runs");
-    lifetime::until_the_end(subsystem).await
+    lifetime::until_the_end(subsystem, farewell).await
 }
 
 /// What was started, and what everybody has in common.

@@ -13,7 +13,7 @@ mod server;
 mod socket;
 pub mod view;
 
-pub use members::MembersPort;
+pub use members::{MembersPort, Removal};
 pub use ports::{Answer, Commit, GoOn, Header, Node, Unanswered};
 pub use server::serve;
 pub use socket::ServeError;

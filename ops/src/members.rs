@@ -11,6 +11,7 @@ use proto::ops::{
 use tonic::{Request, Response, Status};
 
 use crate::ports::{Answer, Header, Node, Unanswered};
+use crate::server::caller;
 
 /// Longest that a change of members may take: several agreements, one after the other.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -21,12 +22,21 @@ pub trait MembersPort: Send + Sync {
     fn invite(&self, kind: String, life: Duration) -> Answer<'_, InvitationReply>;
     /// A token for the machine that takes the place of that member.
     fn replace(&self, name: String, life: Duration) -> Answer<'_, InvitationReply>;
-    /// Lets that member go.
-    fn remove(&self, name: String) -> Answer<'_, RemovedReply>;
+    /// Lets a member go, in the name of `by`.
+    fn remove(&self, removal: Removal, by: String) -> Answer<'_, RemovedReply>;
     /// Renews this node's certificate.
     fn rotate(&self) -> Answer<'_, RotatedReply>;
     /// Everybody.
     fn members(&self) -> Answer<'_, MembersReply>;
+}
+
+/// Who is to be let go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Removal {
+    /// Its name.
+    pub name: String,
+    /// Although it is the active router.
+    pub force: bool,
 }
 
 /// The service.
@@ -48,7 +58,7 @@ impl MembersApi {
         };
         let answered = tokio::time::timeout(PATIENCE, asked).await;
         let answered = answered.map_err(late).flatten();
-        let mut reply = answered.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let mut reply = answered.map_err(|error| refusal(&error))?;
         reply.stamp(self.node.header());
         Ok(Response::new(reply))
     }
@@ -78,8 +88,10 @@ impl Members for MembersApi {
         &self,
         request: Request<RemoveRequest>,
     ) -> Result<Response<RemovedReply>, Status> {
-        let name = request.into_inner().name;
-        self.answer(self.port()?.remove(name)).await
+        let by = caller(&request);
+        let RemoveRequest { name, force } = request.into_inner();
+        self.answer(self.port()?.remove(Removal { name, force }, by))
+            .await
     }
 
     async fn rotate(&self, _: Request<RotateRequest>) -> Result<Response<RotatedReply>, Status> {
@@ -91,6 +103,18 @@ impl Members for MembersApi {
         _: Request<ShowMembersRequest>,
     ) -> Result<Response<MembersReply>, Status> {
         self.answer(self.port()?.members()).await
+    }
+}
+
+/// All that is not done is a refusal, but for what may be forced.
+fn refusal(error: &Unanswered) -> Status {
+    match error {
+        Unanswered::NeedsForce { reason } => Status::aborted(reason.clone()),
+        Unanswered::NotRunning { .. }
+        | Unanswered::Late { .. }
+        | Unanswered::NotYet { .. }
+        | Unanswered::Refused { .. }
+        | Unanswered::OutcomeUnknown { .. } => Status::failed_precondition(error.to_string()),
     }
 }
 

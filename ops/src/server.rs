@@ -225,7 +225,7 @@ impl Operator for Api {
 }
 
 /// Who is at the other end of the socket, as the kernel knows it: nobody can claim to be another.
-fn caller<T>(request: &Request<T>) -> String {
+pub(crate) fn caller<T>(request: &Request<T>) -> String {
     let connection = request.extensions().get::<UdsConnectInfo>();
     connection
         .and_then(|connection| connection.peer_cred)

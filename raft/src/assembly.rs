@@ -107,12 +107,15 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
     let known = parts.recovered.agreed();
-    local.roster.follow(known.members());
+    local
+        .roster
+        .follow(known.members(), parts.recovered.edition());
     let states = Arc::new(watch::Sender::new(Arc::new(known)));
     let agreed = states.subscribe();
     let publisher = Publisher {
         states,
         local: Arc::clone(local),
+        generation: 0,
     };
     let keeper = Keeper {
         control: control.clone(),

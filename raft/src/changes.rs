@@ -182,7 +182,13 @@ impl Hub {
 }
 
 impl Observer<MemoryGroup> for Hub {
-    fn applied(&self, _state: &ClusterState, command: &StateCommand, outcome: &StateOutcome) {
+    fn applied(
+        &self,
+        _index: u64,
+        _state: &ClusterState,
+        command: &StateCommand,
+        outcome: &StateOutcome,
+    ) {
         let (StateCommand::Batch(batch), StateOutcome::Applied { stale }) = (command, outcome)
         else {
             return;
@@ -201,7 +207,7 @@ impl Observer<MemoryGroup> for Hub {
         }
     }
 
-    fn replaced(&self, _state: &ClusterState) {
+    fn replaced(&self, _index: u64, _state: &ClusterState) {
         self.consumers.lock().iter().for_each(Consumer::fall_behind);
     }
 }
@@ -224,7 +230,7 @@ mod tests {
 
     fn apply(hub: &Hub, sequence: u64) {
         let outcome = StateOutcome::Applied { stale: Vec::new() };
-        hub.applied(&hub.agreed().state(), &batch(sequence), &outcome);
+        hub.applied(1, &hub.agreed().state(), &batch(sequence), &outcome);
     }
 
     #[tokio::test]

@@ -9,15 +9,19 @@ use raft_state::{
     SurvivalReason,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use types::{Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest};
+use types::{
+    Edition, Epoch, Instant, NeighborRecord, NodeId, SessionChange, SessionId, ShardDigest,
+};
 
 use crate::changes::{Changes, Hub};
+use crate::dismissed::Dismissed;
 use crate::error::{ProposeError, PublishRefused};
 use crate::group::{ControlGroup, MemoryGroup};
 use crate::lineage::{LineageView, Order, SurviveError};
 use crate::local::Local;
 use crate::members::Membership;
 use crate::pending::Pending;
+use crate::plan::Member;
 use crate::propose::Counter;
 use crate::seat::Seat;
 use crate::status::{self, GroupStatus};
@@ -92,6 +96,33 @@ impl Control {
     /// Where this member is among the lineages.
     pub fn lineage(&self) -> LineageView {
         self.lineage.borrow().clone()
+    }
+
+    /// Who is a member, and of which list that is; empty while no list is agreed on. While this member
+    /// learns the past, what it knows to be agreed on may hold older lists.
+    pub fn roster(&self) -> (Vec<Member>, Edition) {
+        let view = self.local.roster.now();
+        if !view.edition().is_agreed() {
+            return (Vec::new(), Edition::default());
+        }
+        (view.members().to_vec(), view.edition())
+    }
+
+    /// Whether there is an agreed list of members.
+    pub fn knows_its_members(&self) -> bool {
+        self.local.roster.now().edition().is_agreed()
+    }
+
+    /// Whether a member of that name is in it.
+    pub fn is_member(&self, name: &str) -> bool {
+        let view = self.local.roster.now();
+        let mut members = view.members().iter();
+        members.any(|member| member.name.as_str() == name)
+    }
+
+    /// How this machine ceased to be a member, as soon as it did.
+    pub fn dismissed(&self) -> watch::Receiver<Option<Dismissed>> {
+        self.local.dismissed.subscribe()
     }
 
     /// What this member knows to be agreed on; the newest only.

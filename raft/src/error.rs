@@ -64,8 +64,16 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The certificates do not fit.
-    #[error("the certificates cannot be used")]
-    Tls(#[source] identity::CredentialsError),
+    #[error("the certificates in {cert} and {ca} cannot be used")]
+    Tls {
+        /// The member's.
+        cert: PathBuf,
+        /// The authority's.
+        ca: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: identity::CredentialsError,
+    },
     /// The authority's files do not fit.
     #[error("the authority's key {path} cannot be used: {reason}")]
     Authority {
@@ -91,7 +99,7 @@ pub enum StartError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ProposeError {
     /// Nobody leads, or the leader has no quorum. Nothing was proposed.
-    #[error("the {group} group had no leader with a quorum for {waited:?}")]
+    #[error("the {group} group had no leader with a quorum for {:.1} s", waited.as_secs_f32())]
     NoLeader {
         /// Which group.
         group: GroupName,
@@ -99,7 +107,7 @@ pub enum ProposeError {
         waited: Duration,
     },
     /// It was proposed and may still be agreed on: look before proposing something else.
-    #[error("the {group} group did not answer within {waited:?}; the outcome is unknown")]
+    #[error("the {group} group did not answer within {:.1} s; the outcome is unknown", waited.as_secs_f32())]
     Unknown {
         /// Which group.
         group: GroupName,

@@ -19,9 +19,15 @@ use types::{Fingerprint, MemberKind, Name, NodeId};
 use crate::cluster::{Cluster, Control};
 use crate::error::ProposeError;
 use crate::network::Failure;
+use crate::plan::{Applicant, Member, Pace};
 use crate::signer::Signer;
 use crate::stranger::Stranger;
 
+/// What to do about members that do not answer.
+const NO_QUORUM: &str = "'tandem show cluster' says who is silent: start that member again; if it is lost for good, \
+                         'tandem request cluster survive' on the node that stays, then this once more";
+/// For a node that was just started to write itself down.
+const BEGINNING: Duration = Duration::from_secs(5);
 /// For what was agreed on to arrive here, too.
 const ARRIVAL: Duration = Duration::from_secs(2);
 
@@ -48,12 +54,15 @@ impl Issuer {
         }
     }
 
-    /// One that signs with `authority` for a member in whose surroundings nothing is real.
+    /// One that signs with `authority` for a member in whose surroundings nothing is real; everybody has
+    /// a place there.
     pub fn with(cluster: &Cluster, authority: Authority, router: Name) -> Self {
         let signer = Signer {
             authority,
             router,
             heartbeat_key: None,
+            has_place: |_| Ok(()),
+            pace: Pace::default(),
         };
         Self::new(cluster.control.clone(), signer)
     }
@@ -61,6 +70,21 @@ impl Issuer {
     /// Fingerprint of the authority.
     pub(crate) fn authority(&self) -> Fingerprint {
         self.signer.authority.certificate().fingerprint()
+    }
+
+    /// Returns when this member stands in the list: before that, a newcomer would get its number.
+    pub(crate) async fn listed(&self) -> Result<(), Failure> {
+        let me = self.control.local.me.id;
+        let mut agreed = self.control.watch();
+        let begun = agreed.wait_for(|state| state.members().get(me).is_some());
+        match tokio::time::timeout(BEGINNING, begun).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Failure::Late(
+                "this node is not in the list of members yet: ask again when 'tandem show cluster' \
+                 names a leader"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Answers somebody who comes with a token.
@@ -74,8 +98,11 @@ impl Issuer {
 
     async fn take_in(&self, question: JoinRequest) -> Result<JoinReply, Failure> {
         let stranger = Stranger::read(&self.control.local.cluster_id, question)?;
-        self.expect_token(stranger.token, &stranger.newcomer)
+        self.listed().await?;
+        let kind = self
+            .expect_token(stranger.token, &stranger.newcomer)
             .await?;
+        self.check_place(&stranger.name, kind)?;
         let certificate = self.sign(&stranger.name, &stranger.request)?;
         let newcomer = stranger.newcomer;
         let (kind, id, mode) = self.redeem(stranger.token, &newcomer).await?;
@@ -89,9 +116,9 @@ impl Issuer {
             since_unix_s: self.now(),
             standing: MemberStanding::Member,
         };
-        let state = self.agree(record, mode).await?;
+        self.agree(record, mode).await?;
         tracing::info!(node = %id, name = %stranger.name, %kind, "a newcomer has become a member");
-        Ok(self.welcome(id, kind, &certificate, &state))
+        Ok(self.welcome(id, kind, &certificate))
     }
 
     /// Says so the first time and then at every power of two: whoever can reach the port can ask.
@@ -147,7 +174,12 @@ impl Issuer {
     /// Turns away whoever would be refused before anything is proposed: nobody fills the log from
     /// outside, not even with a token that was good once. One that was given out on another node a
     /// moment ago may still be on its way here, and a name or a place may become free.
-    async fn expect_token(&self, hash: Fingerprint, newcomer: &Newcomer) -> Result<(), Failure> {
+    /// Says what the token's holder will be.
+    async fn expect_token(
+        &self,
+        hash: Fingerprint,
+        newcomer: &Newcomer,
+    ) -> Result<MemberKind, Failure> {
         let mut agreed = self.control.watch();
         let verdict = |state: &ControlState| state.members().would_take(hash, newcomer, self.now());
         let settled = agreed.wait_for(|state| match verdict(state) {
@@ -157,12 +189,29 @@ impl Issuer {
         let _or_in_vain = tokio::time::timeout(ARRIVAL, settled).await;
         let state = self.control.state();
         let id = verdict(&state).map_err(|refusal| refused(refusal.to_string()))?;
-        match state.members().get(id).map(|record| record.standing) {
-            Some(MemberStanding::Leaving) => Err(refused(format!(
-                "member {id} is being removed: wait for that"
-            ))),
-            Some(MemberStanding::Member) | None => Ok(()),
+        let record = state.members().get(id);
+        if record.is_some_and(|record| record.standing == MemberStanding::Leaving) {
+            let reason = format!("member {id} is being removed: wait for that");
+            return Err(refused(reason));
         }
+        let mut tokens = state.members().tokens();
+        let open = tokens.find(|(open, _)| **open == hash);
+        let kind = open.map(|(_, token)| token.kind);
+        // Whoever asks again with a token that it has used is a member already.
+        kind.or_else(|| record.map(|record| record.kind))
+            .ok_or_else(|| refused(TokenRefusal::Unknown.to_string()))
+    }
+
+    /// A newcomer that cannot run takes a vote all the same, and with it the quorum.
+    fn check_place(&self, name: &Label, kind: MemberKind) -> Result<(), Failure> {
+        let state = self.control.state();
+        let applicant = Applicant {
+            name: name.as_str(),
+            kind,
+            router: self.signer.router.as_str(),
+            configuration: state.config().map(|config| config.text.as_str()),
+        };
+        (self.signer.has_place)(&applicant).map_err(refused)
     }
 
     async fn redeem(
@@ -192,11 +241,7 @@ impl Issuer {
     }
 
     /// Has `record` agreed on, and waits until that is known here, too.
-    async fn agree(
-        &self,
-        record: MemberRecord,
-        certificates: Certificates,
-    ) -> Result<std::sync::Arc<ControlState>, Failure> {
+    async fn agree(&self, record: MemberRecord, certificates: Certificates) -> Result<(), Failure> {
         let (id, newest) = (record.id, record.certificates.first().copied());
         set_member(&self.control, record, certificates).await?;
         let mut agreed = self.control.watch();
@@ -205,21 +250,17 @@ impl Issuer {
             record.is_some_and(|record| record.certificates.first().copied() == newest)
         });
         match tokio::time::timeout(ARRIVAL, arrived).await {
-            Ok(Ok(state)) => Ok(std::sync::Arc::clone(&state)),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Failure::Late(
                 "it is agreed on, but not known here yet: ask again".to_owned(),
             )),
         }
     }
 
-    fn welcome(
-        &self,
-        id: NodeId,
-        kind: MemberKind,
-        certificate: &Certificate,
-        state: &ControlState,
-    ) -> JoinReply {
+    fn welcome(&self, id: NodeId, kind: MemberKind, certificate: &Certificate) -> JoinReply {
         let signer = &self.signer;
+        // In force here before anybody was told of it, so the newcomer is in it.
+        let view = self.control.local.roster.now();
         let heartbeat_key = signer.heartbeat_key.as_ref();
         let (authority_key, heartbeat_key) = match kind {
             MemberKind::Node => (
@@ -236,7 +277,10 @@ impl Issuer {
             authority: signer.authority.certificate().der().to_vec().into(),
             authority_key,
             heartbeat_key: heartbeat_key.unwrap_or_default(),
-            members: state.members().iter().map(joined).collect(),
+            members: view.members().iter().map(joined).collect(),
+            edition: view.edition().to_string(),
+            rtt_ms: signer.pace.rtt_ms,
+            election_timeout_ms: signer.pace.election_timeout_ms,
         }
     }
 }
@@ -272,12 +316,13 @@ pub(crate) async fn propose(
     match control.propose(ControlCommand::Members(command)).await {
         Ok(ControlOutcome::Members(outcome)) => Ok(outcome),
         Ok(other) => Err(Failure::Broken(other.to_string())),
-        Err(
-            error @ (ProposeError::NoLeader { .. }
-            | ProposeError::Frozen { .. }
-            | ProposeError::Stopped { .. }),
-        ) => Err(refused(error.to_string())),
-        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(error.to_string())),
+        Err(error @ ProposeError::NoLeader { .. }) => Err(refused(format!("{error}. {NO_QUORUM}"))),
+        Err(error @ (ProposeError::Frozen { .. } | ProposeError::Stopped { .. })) => {
+            Err(refused(error.to_string()))
+        }
+        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(format!(
+            "{error}; with a quorum it is done after all. {NO_QUORUM}"
+        ))),
     }
 }
 
@@ -289,12 +334,12 @@ pub(crate) fn record_of(certificate: &Certificate) -> CertificateRecord {
     }
 }
 
-fn joined(record: &MemberRecord) -> JoinedMember {
+fn joined(member: &Member) -> JoinedMember {
     JoinedMember {
-        id: u32::from(record.id.0),
-        name: record.name.to_string(),
-        kind: record.kind.word().to_owned(),
-        addresses: record.addresses.iter().map(ToString::to_string).collect(),
+        id: u32::from(member.id.0),
+        name: member.name.to_string(),
+        kind: member.kind.word().to_owned(),
+        addresses: member.addresses.iter().map(ToString::to_string).collect(),
     }
 }
 

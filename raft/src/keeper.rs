@@ -176,7 +176,8 @@ impl Keeper {
             .seat
             .running()
             .is_some_and(|running| running.is_voter());
-        if self.issuer.is_none() || !state.members().is_empty() || !is_mine || !agreed {
+        let is_begun = view.edition().is_agreed() || !state.members().is_empty();
+        if self.issuer.is_none() || is_begun || !is_mine || !agreed {
             return;
         }
         for member in view.members() {

@@ -8,6 +8,7 @@ mod assembly;
 mod changes;
 mod cluster;
 mod config;
+mod dismissed;
 mod engine;
 mod error;
 mod generation;
@@ -40,6 +41,7 @@ mod version;
 
 pub use changes::{Changes, Committed};
 pub use cluster::{Cluster, Control, StateGroup};
+pub use dismissed::Dismissed;
 pub use error::{ProposeError, PublishRefused, StartError};
 pub use group::GroupName;
 pub use keeper::RenewError;
@@ -47,8 +49,10 @@ pub use lineage::{LineageView, SurviveError};
 pub use members::{Invitation, MembersError, Membership};
 pub use newcomer::{JoinError, Joined, join};
 pub use plan::{
-    ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, MemberKind, Timing, TlsFiles,
+    Applicant, ClusterPlan, GroupTiming, HasPlace, Issuing, Limits, Listen, Member, MemberKind,
+    Pace, Timing, TlsFiles,
 };
 pub use start::start;
+pub use stranger::check_address;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
 pub use store::{Headroom, NoRoom, StorageHealth, StoreError, StoreKind};

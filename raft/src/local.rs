@@ -8,8 +8,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raft_state::Incarnation;
 use runtime::Clock;
+use tokio::sync::watch;
 use types::{Instant, NodeId};
 
+use crate::dismissed::Dismissed;
 use crate::error::StartError;
 use crate::group::GroupName;
 use crate::network::Acknowledged;
@@ -38,6 +40,8 @@ pub(crate) struct Local {
     /// Why members and this one last did not talk to each other.
     refusals: Mutex<BTreeMap<NodeId, String>>,
     pub(crate) notices: Notices,
+    /// How this machine ceased to be a member.
+    pub(crate) dismissed: watch::Sender<Option<Dismissed>>,
     /// Who has acknowledged what this member says as a leader.
     pub(crate) acknowledged: Acknowledged,
 }
@@ -68,6 +72,8 @@ impl Local {
             .find(|member| member.id == plan.me)
             .cloned()
             .ok_or(StartError::NotAMember(plan.me))?;
+        let edition = plan.tls.as_ref().map(|files| files.edition);
+        let edition = edition.unwrap_or_default();
         Ok(Self {
             cluster_id: plan.cluster_id.clone(),
             me,
@@ -76,8 +82,9 @@ impl Local {
             software: Mutex::default(),
             refusals: Mutex::default(),
             notices: Notices::default(),
+            dismissed: watch::Sender::new(None),
             acknowledged: Acknowledged::default(),
-            roster: Roster::new(members),
+            roster: Roster::new(members, edition),
             timing: plan.timing,
             limits: plan.limits,
             clock,
@@ -141,6 +148,15 @@ impl Local {
             tracing::error!(%node, reason, "a member and this one do not talk to each other");
             known.insert(node, reason.to_owned());
         }
+    }
+
+    /// This machine is a member no more, which is for ever: the first word about it counts.
+    pub(crate) fn dismiss(&self, how: Dismissed) {
+        self.dismissed.send_if_modified(|known| {
+            let is_news = known.is_none();
+            known.get_or_insert(how);
+            is_news
+        });
     }
 
     /// `node` has said which software it runs.

@@ -38,8 +38,13 @@ pub enum MembersError {
     #[error("the system has no randomness for a token")]
     NoRandomness,
     /// Nobody of this name.
-    #[error("there is no member {0}")]
-    NoSuchMember(String),
+    #[error("there is no member {name}: the members are {known}")]
+    NoSuchMember {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
     /// A member does not remove itself.
     #[error("{0} is this member: remove it on another node")]
     Itself(Name),
@@ -48,8 +53,9 @@ pub enum MembersError {
     Refused(String),
     /// It is being removed, but the groups cannot agree on it.
     #[error(
-        "{name} is leaving, but is still there after {waited:?}: without a quorum it stays; \
-         see 'tandem show cluster'"
+        "{name} is leaving, but is still there after {} s, because there is no quorum without it. Start it, or, if \
+         it is lost for good, 'tandem request cluster survive' on the node that stays, then this once more",
+        waited.as_secs()
     )]
     StillThere {
         /// Who.
@@ -64,7 +70,14 @@ pub enum MembersError {
 
 impl From<Failure> for MembersError {
     fn from(failure: Failure) -> Self {
-        Self::Refused(failure.to_string())
+        match failure {
+            Failure::Unsent(reason)
+            | Failure::Refused(reason)
+            | Failure::Invalid(reason)
+            | Failure::Untrusted(reason)
+            | Failure::Late(reason)
+            | Failure::Broken(reason) => Self::Refused(reason),
+        }
     }
 }
 
@@ -108,6 +121,7 @@ impl Membership {
         life: Duration,
     ) -> Result<Invitation, MembersError> {
         let issuer = self.issuer.as_ref().ok_or(MembersError::CannotSign)?;
+        issuer.listed().await?;
         let local = &self.control.local;
         let label =
             |text: &str| Label::new(text).map_err(|error| MembersError::Refused(error.to_string()));
@@ -168,12 +182,18 @@ impl Membership {
     }
 
     /// Lets the member `name` go: out of both groups first, then its certificate is known no more.
-    pub async fn remove(&self, name: &str) -> Result<NodeId, MembersError> {
+    /// The machine learns who wanted it: `by`.
+    pub async fn remove(&self, name: &str, by: &str) -> Result<NodeId, MembersError> {
         let record = self.named(name)?;
         if record.id == self.control.local.me.id {
             return Err(MembersError::Itself(record.name));
         }
-        let command = MembersCommand::Retire { id: record.id };
+        let local = &self.control.local;
+        let command = MembersCommand::Dismiss {
+            id: record.id,
+            by: format!("{by} on {}", local.me.name),
+            now_unix_s: local.clock.unix_millis() / 1_000,
+        };
         propose(&self.control, command).await?;
         let mut agreed = self.control.watch();
         let gone = agreed.wait_for(|state| state.members().get(record.id).is_none());
@@ -189,7 +209,14 @@ impl Membership {
     fn named(&self, name: &str) -> Result<MemberRecord, MembersError> {
         let state = self.control.state();
         let record = state.members().named(name).cloned();
-        record.ok_or_else(|| MembersError::NoSuchMember(name.to_owned()))
+        record.ok_or_else(|| {
+            let known = state.members().iter();
+            let known: Vec<_> = known.map(|record| record.name.as_str()).collect();
+            MembersError::NoSuchMember {
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
     }
 
     /// Renews this member's certificate now; connections that are there go on.

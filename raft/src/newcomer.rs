@@ -7,11 +7,11 @@ use identity::{
     Certificate, Credentials, Label, MemberKey, Subject, Token, client_of_token, fingerprint,
 };
 use proto::raft::{JoinReply, JoinRequest, JoinedMember};
-use types::{MemberKind, Name, NodeId};
+use types::{Edition, MemberKind, Name, NodeId};
 
 use crate::network::Failure;
 use crate::network::grpc::ask_to_join;
-use crate::plan::Member;
+use crate::plan::{Member, Pace};
 use crate::version;
 
 /// For one member to answer: it has to agree with the others twice.
@@ -32,6 +32,10 @@ pub struct Joined {
     pub router: Name,
     /// Everybody, itself included.
     pub members: Vec<Member>,
+    /// Of which list they are.
+    pub edition: Edition,
+    /// What its node.toml has to say of the timers.
+    pub pace: Pace,
     /// Its certificate and its key, PEM.
     pub identity: String,
     /// The authority's certificate, PEM.
@@ -79,11 +83,13 @@ fn list(tried: &[(SocketAddr, String)]) -> String {
     lines.join("\n")
 }
 
-/// Becomes the member `name`, reached at `addresses`, with `token`.
+/// Becomes the member `name`, reached at `addresses`, with `token`. Whoever asks again has to have the same
+/// `key`: by it the cluster knows that the token is still in the same hands.
 pub async fn join(
     token: &Token,
     name: &Label,
     addresses: &[SocketAddr],
+    key: &MemberKey,
 ) -> Result<Joined, JoinError> {
     if let Some(wanted) = &token.name
         && wanted != name
@@ -96,8 +102,6 @@ pub async fn join(
         cluster: token.cluster.clone(),
         member: name.clone(),
     };
-    // One key for all tries: whoever asks twice is known by it.
-    let key = MemberKey::generate()?;
     let request = key.request(&subject)?;
     let question = JoinRequest {
         cluster_id: token.cluster.to_string(),
@@ -110,7 +114,7 @@ pub async fn join(
         signature: request.signature.into(),
     };
     let reply = ask_everybody(token, &question).await?;
-    accept(token, &subject, &key, reply).map_err(JoinError::Answer)
+    accept(token, &subject, key, reply).map_err(JoinError::Answer)
 }
 
 async fn ask_everybody(token: &Token, question: &JoinRequest) -> Result<JoinReply, JoinError> {
@@ -172,6 +176,11 @@ fn accept(
             .into_iter()
             .map(member)
             .collect::<Result<_, _>>()?,
+        edition: edition(&reply.edition)?,
+        pace: Pace {
+            rtt_ms: reply.rtt_ms,
+            election_timeout_ms: reply.election_timeout_ms,
+        },
         identity,
         authority,
         authority_key: given(reply.authority_key),
@@ -188,6 +197,11 @@ fn member(from: JoinedMember) -> Result<Member, String> {
         kind: kind(&from.kind)?,
         addresses: addresses.map_err(|_| "an address cannot be read".to_owned())?,
     })
+}
+
+fn edition(text: &str) -> Result<Edition, String> {
+    let read = text.parse();
+    read.map_err(|_| "it does not say of which list its members are".to_owned())
 }
 
 fn number(id: u32) -> Result<NodeId, String> {

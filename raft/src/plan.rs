@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use types::MemberKind;
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 use crate::group::GroupName;
 use crate::store::StoreKind;
@@ -64,6 +64,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key of `cert`; may be the same file, which is then replaced as one.
     pub key: PathBuf,
+    /// Of which list the plan's members are; those of older lists do not count.
+    pub edition: Edition,
     /// What a member needs that signs others' certificates; without it the files are made by hand.
     pub issuing: Option<Issuing>,
 }
@@ -77,6 +79,36 @@ pub struct Issuing {
     pub router: Name,
     /// What a new node is told: the file with the key of the heartbeats.
     pub heartbeat_key: Option<PathBuf>,
+    /// What a newcomer is told of the timers.
+    pub pace: Pace,
+    /// Asked before anything is agreed on.
+    pub has_place: HasPlace,
+}
+
+/// What node.toml says of the timers, the same on every member; 0 for nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Pace {
+    /// How long the farthest member takes to answer.
+    pub rtt_ms: u32,
+    /// How patient the control group is.
+    pub election_timeout_ms: u32,
+}
+
+/// Whether the configuration in force, of which only its reader knows anything, has a place for a newcomer;
+/// if not, why, and what to do.
+pub type HasPlace = fn(&Applicant<'_>) -> Result<(), String>;
+
+/// Somebody with a good token.
+#[derive(Clone, Copy, Debug)]
+pub struct Applicant<'a> {
+    /// The name that it will have.
+    pub name: &'a str,
+    /// What it will be.
+    pub kind: MemberKind,
+    /// The router that the cluster is.
+    pub router: &'a str,
+    /// The configuration's text; `None` before the first one.
+    pub configuration: Option<&'a str>,
 }
 
 /// Timers of one group.

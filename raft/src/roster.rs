@@ -1,12 +1,16 @@
 //! Who takes part, as far as this member knows now: the plan's members until the control group has
 //! agreed on a list, then that list.
+//!
+//! A member that learns the past, as newcomers do, is told every list that there ever was. The plan says up
+//! to where they are old: with such a list a newcomer would not hear a leader who came after it.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use raft_state::{Judgement, MemberRecord, MemberStanding, Members};
-use types::{Fingerprint, NodeId};
+use raft_state::{CertificateRecord, Judgement, MemberRecord, MemberStanding, Members};
+use types::{Edition, Fingerprint, NodeId};
 
+use crate::dismissed::Dismissed;
 use crate::plan::{Member, MemberKind};
 
 /// The members, and by which certificates they are known.
@@ -22,23 +26,27 @@ pub(crate) struct Roster {
 pub(crate) struct View {
     members: Vec<Member>,
     list: Members,
+    /// Of which list the members are.
+    edition: Edition,
 }
 
 impl Roster {
-    /// Begins with `seeds`, which are in the order of their numbers.
-    pub(crate) fn new(seeds: Vec<Member>) -> Self {
+    /// Begins with `seeds`, which are in the order of their numbers and were agreed on in that `edition`.
+    pub(crate) fn new(seeds: Vec<Member>, edition: Edition) -> Self {
         Self {
             view: ArcSwap::from_pointee(View {
                 members: seeds.clone(),
                 list: Members::default(),
+                edition,
             }),
             seeds,
         }
     }
 
-    /// The control group has agreed on `list`.
-    pub(crate) fn follow(&self, list: &Members) {
-        if *list == self.view.load().list {
+    /// The control group has agreed on `list`, now or long ago.
+    pub(crate) fn follow(&self, list: &Members, edition: Edition) {
+        let now = self.view.load();
+        if *list == now.list || edition < now.edition {
             return;
         }
         let members = if list.is_empty() {
@@ -49,6 +57,7 @@ impl Roster {
         self.view.store(Arc::new(View {
             members,
             list: list.clone(),
+            edition,
         }));
     }
 
@@ -62,6 +71,11 @@ impl View {
     /// Everybody, this process included, in the order of their numbers.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// Of which list they are.
+    pub(crate) const fn edition(&self) -> Edition {
+        self.edition
     }
 
     /// One of them.
@@ -96,9 +110,22 @@ impl View {
         self.list.is_empty() || self.list.iter().any(|record| record.shows(certificate))
     }
 
+    /// How `node` ceased to be a member, if who shows that certificate did.
+    pub(crate) fn dismissed(&self, node: NodeId, certificate: Fingerprint) -> Option<Dismissed> {
+        self.list.dismissal(node, certificate).map(Dismissed::from)
+    }
+
     /// What the agreed list says to `node` with that certificate.
-    pub(crate) fn judge(&self, node: NodeId, certificate: Fingerprint) -> Judgement {
-        self.list.judge(node, certificate)
+    pub(crate) fn judge(&self, node: NodeId, certificate: CertificateRecord) -> Judgement {
+        match self.list.judge(node, certificate.fingerprint) {
+            Judgement::OtherCertificate if self.list.may_be_news(node, certificate) => {
+                Judgement::Known
+            }
+            judgement @ (Judgement::NoList
+            | Judgement::Known
+            | Judgement::NotAMember
+            | Judgement::OtherCertificate) => judgement,
+        }
     }
 }
 
@@ -108,5 +135,63 @@ fn member(record: &MemberRecord) -> Member {
         name: record.name.clone(),
         kind: record.kind,
         addresses: record.addresses.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raft_state::{Certificates, ControlCommand, ControlState, MembersCommand};
+
+    use super::*;
+    use crate::plan::MemberKind;
+
+    fn record(id: u8) -> MemberRecord {
+        MemberRecord {
+            id: NodeId(id),
+            name: format!("node-{id}").into(),
+            kind: MemberKind::Node,
+            addresses: Vec::new(),
+            certificates: Vec::new(),
+            software: String::new(),
+            since_unix_s: 0,
+            standing: MemberStanding::Member,
+        }
+    }
+
+    fn list(ids: &[u8]) -> Members {
+        let mut state = ControlState::default();
+        for id in ids {
+            state.apply(&ControlCommand::Members(MembersCommand::SetMember {
+                record: record(*id),
+                certificates: Certificates::Add,
+                now_unix_s: 0,
+            }));
+        }
+        state.members().clone()
+    }
+
+    const fn edition(generation: u64, index: u64) -> Edition {
+        Edition { generation, index }
+    }
+
+    #[test]
+    fn a_list_of_the_past_does_not_count() {
+        let seeds = [record(1), record(2)].iter().map(member).collect();
+        let roster = Roster::new(seeds, edition(1, 40));
+        let known = || {
+            let view = roster.now();
+            let ids = view.members().iter().map(|member| member.id.0);
+            (ids.collect::<Vec<_>>(), view.edition())
+        };
+        roster.follow(&list(&[1]), edition(1, 39));
+        assert_eq!(known(), (vec![1, 2], edition(1, 40)));
+
+        roster.follow(&list(&[1, 2]), edition(1, 40));
+        roster.follow(&list(&[1, 2, 3]), edition(1, 50));
+        assert_eq!(known(), (vec![1, 2, 3], edition(1, 50)));
+
+        // Whoever went on alone counts on from where it stood, perhaps from before that.
+        roster.follow(&list(&[1]), edition(2, 45));
+        assert_eq!(known(), (vec![1], edition(2, 45)));
     }
 }

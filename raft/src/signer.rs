@@ -6,7 +6,7 @@ use identity::{Authority, Certificate, Label};
 use types::Name;
 
 use crate::error::StartError;
-use crate::plan::{Issuing, TlsFiles};
+use crate::plan::{HasPlace, Issuing, Pace, TlsFiles};
 
 /// What a node signs with.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub(crate) struct Signer {
     pub(crate) authority: Authority,
     pub(crate) router: Name,
     pub(crate) heartbeat_key: Option<PathBuf>,
+    /// Asked before anything is agreed on.
+    pub(crate) has_place: HasPlace,
+    pub(crate) pace: Pace,
 }
 
 impl Signer {
@@ -26,6 +29,8 @@ impl Signer {
             authority_key,
             router,
             heartbeat_key,
+            has_place,
+            pace,
         } = issuing.clone();
         let read = |path: &PathBuf| {
             std::fs::read_to_string(path).map_err(|source| StartError::TlsFile {
@@ -49,6 +54,8 @@ impl Signer {
             authority,
             router,
             heartbeat_key,
+            has_place,
+            pace,
         }))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use identity::{Label, LabelError, Request, Secret, fingerprint};
 use proto::raft::JoinRequest;
@@ -44,8 +44,8 @@ pub(crate) enum Unwelcome {
     Addresses(usize),
     #[error("{0} is no address and port")]
     NotAnAddress(Quoted),
-    #[error("nobody can be reached at {0}")]
-    NoPlace(SocketAddr),
+    #[error("nobody can be reached at {0}: it {1}")]
+    NoPlace(SocketAddr, &'static str),
     #[error("{0} is named twice")]
     Twice(SocketAddr),
     #[error("{0} is no version of software")]
@@ -63,7 +63,7 @@ impl From<Unwelcome> for Failure {
             Unwelcome::Secret(_)
             | Unwelcome::Addresses(_)
             | Unwelcome::NotAnAddress(_)
-            | Unwelcome::NoPlace(_)
+            | Unwelcome::NoPlace(..)
             | Unwelcome::Twice(_)
             | Unwelcome::Software(_) => Self::Invalid(reason),
         }
@@ -162,9 +162,7 @@ fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Unwelcome> {
             let address = parsed
                 .and_then(Result::ok)
                 .ok_or_else(|| Unwelcome::NotAnAddress(Quoted::new(text)))?;
-            if !is_place(address) {
-                return Err(Unwelcome::NoPlace(address));
-            }
+            check_address(address).map_err(|why| Unwelcome::NoPlace(address, why))?;
             if !known.insert(address) {
                 return Err(Unwelcome::Twice(address));
             }
@@ -173,14 +171,18 @@ fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Unwelcome> {
         .collect()
 }
 
-/// Whether one machine can be reached there.
-fn is_place(address: SocketAddr) -> bool {
+/// What is wrong with an address where a member is to be reached.
+pub fn check_address(address: SocketAddr) -> Result<(), &'static str> {
     let ip = address.ip().to_canonical();
-    let everybody = match ip {
-        IpAddr::V4(ip) => ip.is_broadcast(),
-        IpAddr::V6(_) => false,
-    };
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !everybody
+    if address.port() == 0 {
+        Err("has port 0, on which nobody is reached")
+    } else if ip.is_unspecified() {
+        Err("is every address of a machine and none that others can reach")
+    } else if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        Err("is of many machines")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

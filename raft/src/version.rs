@@ -4,15 +4,16 @@
 pub(crate) const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 /// The version that is spoken here. It goes up with every change that an older member would
 /// misunderstand; what can be told apart by its content alone needs no new version.
-pub(crate) const PROTOCOL: u32 = 2;
-/// The oldest version that is understood here. Messages from before versions were told carry 0.
-pub(crate) const OLDEST: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 3;
+/// The oldest version that is understood here: an older witness does not know runs of stripped entries, an older
+/// node neither dismissals nor a state with them. Messages from before versions were told carry 0.
+pub(crate) const OLDEST: u32 = 3;
 
 /// The other side is too old.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "the sender speaks protocol {found}, and {OLDEST} is the oldest that is understood here \
-     (software {SOFTWARE}): upgrade the sender first"
+    "a member that speaks protocol {found} is not understood, {OLDEST} is the oldest here (software {SOFTWARE}): \
+     upgrade that member first"
 )]
 pub(crate) struct TooOld {
     found: u32,
@@ -35,8 +36,10 @@ mod tests {
     fn an_older_member_is_refused_with_what_to_do() {
         assert_eq!(check(PROTOCOL), Ok(()));
         assert_eq!(check(PROTOCOL + 7), Ok(()));
-        let refused = check(0).unwrap_err().to_string();
-        assert!(refused.contains("protocol 0"), "{refused}");
-        assert!(refused.contains("upgrade the sender"), "{refused}");
+        for found in [0, 1, OLDEST - 1] {
+            let refused = check(found).unwrap_err().to_string();
+            assert!(refused.contains(&format!("protocol {found}")), "{refused}");
+            assert!(refused.contains("upgrade that member first"), "{refused}");
+        }
     }
 }

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use identity::{Certificate, Label, Secret, Token, client_of_token};
+use identity::{Certificate, Label, MemberKey, Secret, Token, client_of_token};
 use machines::{Machine, found, join, join_with};
 use raft::{JoinError, MemberKind, MembersError};
-use raft_state::ControlOutcome;
+use raft_state::{ControlCommand, ControlOutcome, SurvivalReason};
 use runtime::Clock;
 use support::{eventually, put, set_config};
 use types::{Fingerprint, NodeId, Revision};
@@ -36,6 +36,8 @@ async fn next_second() {
 async fn pair_with_witness() -> [Machine; 3] {
     let mut a = found("west", "a");
     a.start().await;
+    a.listed().await;
+    grow(&a).await;
     let mut b = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
     b.start().await;
     a.voters_are(&[A, B]).await;
@@ -151,12 +153,15 @@ async fn a_newcomer_talks_to_the_cluster_of_its_token_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
     let [a, mut b, _w] = pair_with_witness().await;
-    let nobody = a.membership().remove("nobody").await.unwrap_err();
-    assert!(matches!(nobody, MembersError::NoSuchMember(_)), "{nobody}");
-    let itself = a.membership().remove("a").await.unwrap_err();
+    let nobody = a.membership().remove("nobody", "uid 0").await.unwrap_err();
+    assert!(
+        matches!(nobody, MembersError::NoSuchMember { .. }),
+        "{nobody}"
+    );
+    let itself = a.membership().remove("a", "uid 0").await.unwrap_err();
     assert!(matches!(itself, MembersError::Itself(_)), "{itself}");
 
-    assert_eq!(a.membership().remove("b").await.unwrap(), B);
+    assert_eq!(a.membership().remove("b", "uid 0").await.unwrap(), B);
 
     a.voters_are(&[A, W]).await;
     let outcome = a
@@ -165,11 +170,13 @@ async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
         .propose(set_config(0, "without B"))
         .await;
     assert!(outcome.is_ok(), "{outcome:?}");
-    // It goes on asking, also after a restart; nobody takes it in or tells it anything.
+    // It is told why, also after a restart; nobody takes it in or tells it anything else.
     let proposal = b.cluster().control.propose(set_config(0, "by B")).await;
     assert!(proposal.is_err(), "{proposal:?}");
+    assert_eq!(b.dismissal().await.by.as_deref(), Some("uid 0 on a"));
     b.stop().await;
     b.start().await;
+    assert_eq!(b.dismissal().await.by.as_deref(), Some("uid 0 on a"));
     let proposal = b.cluster().control.propose(set_config(0, "by B")).await;
     assert!(proposal.is_err(), "{proposal:?}");
     assert_eq!(b.cluster().control.state().revision(), Revision(0));
@@ -209,6 +216,7 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
 
     // The old machine comes back with its old certificate and its old disk.
     b.start().await;
+    assert_eq!(b.dismissal().await.by, None, "another one took its place");
     let proposal = b
         .cluster()
         .control
@@ -218,6 +226,84 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
     for machine in [&a, &new] {
         machine.voters_are(&[A, B, W]).await;
         assert_eq!(machine.cluster().control.state().revision(), Revision(1));
+    }
+}
+
+/// Has `wanted` lead the control group of two nodes and a witness: the other node goes until it does.
+async fn led_by([a, b, w]: &mut [Machine; 3], wanted: NodeId) {
+    let leader = |machine: &Machine| machine.cluster().control.status().leader;
+    let rival = if wanted == A { &mut *b } else { &mut *a };
+    rival.stop().await;
+    eventually("its election", || leader(w) == Some(wanted)).await;
+    rival.start().await;
+    for machine in [a, b, w] {
+        machine.voters_are(&[A, B, W]).await;
+        assert_eq!(leader(machine), Some(wanted));
+    }
+}
+
+/// Fills the log with more than one message carries, so that nobody learns the lists of members in one go.
+async fn grow(machine: &Machine) {
+    for _ in 0..30 {
+        let name = "nobody's".into();
+        let command = ControlCommand::DropCandidate { name };
+        machine.cluster().control.propose(command).await.unwrap();
+    }
+}
+
+/// A newcomer learns the past from whoever leads, and in the past that one was not always a member.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_witness_joins_under_either_leader() {
+    let fourth = NodeId(4);
+    for leader in [A, B] {
+        let mut machines = pair_with_witness().await;
+        led_by(&mut machines, leader).await;
+        let [a, b, gone] = machines;
+        let inviter = if leader == A { &b } else { &a };
+        inviter.membership().remove("w", "uid 0").await.unwrap();
+        let mut w = join(&inviter.invite(MemberKind::Witness).await, "w")
+            .await
+            .unwrap();
+        assert_eq!(w.id, fourth);
+        let name = if leader == A { "b" } else { "a" };
+        let by = format!("uid 0 on {name}");
+        assert_eq!(gone.dismissal().await.by, Some(by));
+        w.start().await;
+        for machine in [&a, &b, &w] {
+            machine.voters_are(&[A, B, fourth]).await;
+        }
+    }
+}
+
+/// Whoever is lost is followed by a new machine, whoever else leads meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_member_is_replaced_under_either_leader() {
+    for (lost, leader) in [(A, B), (B, A), (W, A), (W, B)] {
+        let mut machines = pair_with_witness().await;
+        led_by(&mut machines, leader).await;
+        let [a, b, w] = machines;
+        let (mut rest, mut old): (Vec<_>, Vec<_>) = [a, b, w]
+            .into_iter()
+            .partition(|machine| machine.id != lost);
+        old.iter_mut().next().unwrap().stop().await;
+        let at_leader = rest.iter().find(|machine| machine.id == leader).unwrap();
+        let name = if lost == A {
+            "a"
+        } else if lost == B {
+            "b"
+        } else {
+            "w"
+        };
+        let life = Duration::from_mins(10);
+        let invited = at_leader.membership().replace(name, life).await.unwrap();
+        let mut new = join(&invited.token, name).await.unwrap();
+        assert_eq!(new.id, lost);
+        next_second().await;
+        new.start().await;
+        rest.push(new);
+        for machine in &rest {
+            machine.voters_are(&[A, B, W]).await;
+        }
     }
 }
 
@@ -284,6 +370,79 @@ async fn certificates_are_renewed_while_traffic_goes_on() {
     }
 }
 
+/// Whoever was refused, or did not hear the answer, asks again with the same token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_a_member_costs_no_token() {
+    let mut a = found("west", "a");
+    a.start().await;
+    let token = Token::parse(&a.invite(MemberKind::Witness).await).unwrap();
+    let address = "127.0.0.1:9".parse().unwrap();
+    let key = MemberKey::generate().unwrap();
+    let ask = async |name: &str, address: &str, key| {
+        let name = Label::new(name).unwrap();
+        let addresses = [address.parse().unwrap()];
+        let joined = raft::join(&token, &name, &addresses, key).await;
+        joined.map_err(|error| error.to_string())
+    };
+    let refused = ask("nobody", "127.0.0.1:9", &key).await.unwrap_err();
+    assert!(refused.contains("there is no node nobody"), "{refused}");
+    let refused = ask("w", "0.0.0.0:9", &key).await.unwrap_err();
+    assert!(refused.contains("none that others can reach"), "{refused}");
+    assert_eq!(a.membership().records().len(), 1);
+    assert_eq!(a.membership().open_tokens(), 1);
+
+    let first = ask("w", "127.0.0.1:9", &key).await.unwrap();
+    assert_eq!(first.members.last().unwrap().addresses, [address]);
+    let again = ask("w", "127.0.0.1:9", &key).await.unwrap();
+    assert_eq!((first.id, &first.members), (again.id, &again.members));
+    let stolen = MemberKey::generate().unwrap();
+    let refused = ask("w", "127.0.0.1:9", &stolen).await.unwrap_err();
+    assert!(refused.contains("used already, by w"), "{refused}");
+}
+
+/// Whoever took the quorum with it is removed after all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_took_the_quorum_away_is_removed_by_who_goes_on_alone() {
+    let mut a = found("west", "a");
+    a.start().await;
+    let never = join(&a.invite(MemberKind::Node).await, "never").await;
+    assert_eq!(never.unwrap().id, B);
+    // It has never voted: nobody misses it.
+    a.membership().remove("never", "uid 0").await.unwrap();
+    a.voters_are(&[A]).await;
+
+    let mut b = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
+    b.start().await;
+    a.voters_are(&[A, b.id]).await;
+    b.stop().await;
+    let stuck = a.membership().remove("b", "uid 0").await.unwrap_err();
+    let stuck = stuck.to_string();
+    assert!(stuck.contains("request cluster survive"), "{stuck}");
+    let by = "uid 0".to_owned();
+    let alone = a
+        .cluster()
+        .control
+        .survive(SurvivalReason::Operator, by)
+        .await;
+    assert!(alone.is_ok(), "{alone:?}");
+    a.membership().remove("b", "uid 0").await.unwrap();
+    a.voters_are(&[A]).await;
+}
+
+/// Whoever was away knows its peers by certificates that they show no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_away_while_the_others_renewed_comes_back() {
+    let [a, mut b, w] = pair_with_witness().await;
+    b.stop().await;
+    for machine in [&a, &w] {
+        machine.membership().renew().await.unwrap();
+    }
+    b.start().await;
+    for machine in [&a, &b, &w] {
+        machine.voters_are(&[A, B, W]).await;
+    }
+}
+
 /// Joining is the one thing that may be asked without a certificate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_may_ask_to_join_and_nothing_else() {
@@ -314,7 +473,7 @@ async fn a_stranger_may_ask_to_join_and_nothing_else() {
         cluster_id: "west".to_owned(),
         node: 1,
         source: 1,
-        protocol: 1,
+        protocol: 3,
     };
     let refused = client.hello(hello).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused}");
@@ -324,7 +483,7 @@ async fn a_stranger_may_ask_to_join_and_nothing_else() {
         target: 0,
         source: 1 << 32,
         generation: 0,
-        protocol: 1,
+        protocol: 3,
     };
     let call = Request {
         header: Some(header),

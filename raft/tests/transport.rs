@@ -107,6 +107,7 @@ impl Authority {
             path
         };
         TlsFiles {
+            edition: types::Edition::default(),
             ca: write("ca", &self.pem),
             cert: write("cert", &certificate.pem()),
             key: write("key", &key.serialize_pem()),

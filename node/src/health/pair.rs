@@ -60,6 +60,7 @@ impl Watchman {
     ) -> PairFacts {
         let links: Vec<_> = redundancy
             .iter()
+            .filter(|_| self.peer().is_some())
             .flat_map(|status| &status.links)
             .map(|link| LinkFacts {
                 name: link.name.clone(),
@@ -72,7 +73,7 @@ impl Watchman {
             // The configuration has no word for it yet.
             maintenance: false,
             here,
-            peer: self.peer_name.as_ref().map(|name| PeerFacts {
+            peer: self.peer().map(|name| PeerFacts {
                 name: name.clone(),
                 heard: links.iter().any(|link| link.up),
                 active: claimed(redundancy),

@@ -1,17 +1,20 @@
 //! `tandem cluster init`: from nothing to a cluster of one node.
 
 use core::fmt::Write as _;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use cli::InitArgs;
+use config::text_file::read_text;
 use identity::{Authority, Label, MemberKey, Subject, files};
-use raft::Member;
+use raft::{Member, Pace};
 use runtime::Clock;
 use serde_json::json;
-use types::{MemberKind, NodeId};
+use types::{Edition, MemberKind, NodeId};
 
 use super::node_toml::NodeToml;
-use super::{Made, Places};
+use super::{Made, Places, check_addresses};
+use crate::plan;
 
 /// The first member's number.
 const FIRST: NodeId = NodeId(1);
@@ -20,14 +23,15 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
     let machine = &args.machine;
     let now = Clock::start().unix_millis() / 1_000;
     let subject = subject(args)?;
-    let configuration = std::fs::canonicalize(&args.configuration)
-        .with_context(|| format!("cannot read {}", args.configuration.display()))?;
+    check_addresses(machine)?;
+    let configuration = checked_configuration(args)?;
+    let places = Places::new(machine)?;
     let text = NodeToml {
         cluster: subject.cluster.as_str(),
         router: &args.router,
         member: &args.node,
         kind: MemberKind::Node,
-        data_directory: &machine.data_directory,
+        data_directory: &places.data_directory,
         configuration: Some(&configuration),
         ha_links: &machine.ha_links,
         members: &[Member {
@@ -36,6 +40,8 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
             kind: MemberKind::Node,
             addresses: machine.addresses.clone(),
         }],
+        edition: Edition::default(),
+        pace: Pace::default(),
     }
     .checked()?;
     let authority = Authority::found(subject.cluster.clone(), now)?;
@@ -46,7 +52,6 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
         now,
         Authority::MEMBER_LIFETIME,
     )?;
-    let places = Places::new(&machine.directory)?;
     places.open("ca.pem", &authority.certificate().to_pem())?;
     places.secret("ca-key.pem", &authority.key_pem())?;
     places.secret("member.pem", &(certificate.to_pem() + &key.to_pem()))?;
@@ -74,6 +79,26 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<Made> {
             "valid_until_unix_ms": certificate.validity().until * 1_000,
         }),
     })
+}
+
+/// The configuration's file, if this node can run with it: what is founded is not founded twice.
+fn checked_configuration(args: &InitArgs) -> anyhow::Result<PathBuf> {
+    let path = &args.configuration;
+    let unreadable = || format!("cannot read {}", path.display());
+    let file = std::fs::canonicalize(path).with_context(unreadable)?;
+    let opened = std::fs::File::open(&file).with_context(unreadable)?;
+    let text = read_text(opened, types::MAX_CONFIGURATION_BYTES).with_context(unreadable)?;
+    let valid = config::check(&text).map_err(|problems| {
+        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{} is not valid:\n{}", path.display(), list.join("\n"))
+    })?;
+    plan::locate(&valid, &args.router, &args.node).with_context(|| {
+        format!(
+            "--router and --node are names in {}: 'tandem node' could not run",
+            path.display()
+        )
+    })?;
+    Ok(file)
 }
 
 /// The name that was given, and six digits that tell the cluster from others of that name.

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::bail;
 use cli::HaLinkArg;
 use config::bootstrap;
-use raft::Member;
-use types::MemberKind;
+use raft::{Member, Pace};
+use types::{Edition, MemberKind};
 
 /// Between these lines stand the members, which the running member keeps up to date.
 pub(super) const BEGIN: &str = "# members begin: kept as the cluster has agreed, do not edit\n";
@@ -23,6 +23,8 @@ pub(super) struct NodeToml<'a> {
     pub(super) configuration: Option<&'a Path>,
     pub(super) ha_links: &'a [HaLinkArg],
     pub(super) members: &'a [Member],
+    pub(super) edition: Edition,
+    pub(super) pace: Pace,
 }
 
 impl NodeToml<'_> {
@@ -51,6 +53,14 @@ impl NodeToml<'_> {
                 &configuration.display().to_string(),
             );
         }
+        for (key, ms) in [
+            ("rtt-ms", self.pace.rtt_ms),
+            ("election-timeout-ms", self.pace.election_timeout_ms),
+        ] {
+            if ms != 0 {
+                let _infallible = writeln!(text, "{key} = {ms}");
+            }
+        }
         if is_node {
             line(&mut text, "heartbeat-key-file", "identity/heartbeat.key");
         }
@@ -71,14 +81,19 @@ impl NodeToml<'_> {
             }
         }
         text.push('\n');
-        text.push_str(&members(self.members));
+        text.push_str(&members(self.members, self.edition));
         text
     }
 }
 
 /// The members, between their two lines.
-pub(super) fn members(members: &[Member]) -> String {
+pub(super) fn members(members: &[Member], edition: Edition) -> String {
     let mut text = String::from(BEGIN);
+    if edition.is_agreed() {
+        text.push_str("[membership]\n");
+        line(&mut text, "edition", &edition.to_string());
+        text.push('\n');
+    }
     for member in members {
         let _infallible = writeln!(text, "[[member]]\nid = {}", member.id);
         line(&mut text, "name", member.name.as_str());
@@ -114,6 +129,11 @@ pub(super) mod tests {
 
     use super::*;
 
+    pub(in crate::machine) const EDITION: Edition = Edition {
+        generation: 1,
+        index: 40,
+    };
+
     pub(in crate::machine) fn member(id: u8, name: &str, kind: MemberKind) -> Member {
         Member {
             id: NodeId(id),
@@ -136,6 +156,11 @@ pub(super) mod tests {
             configuration: (kind == MemberKind::Node).then_some(Path::new("a \"b\".conf")),
             ha_links: &links,
             members,
+            edition: EDITION,
+            pace: Pace {
+                rtt_ms: 40,
+                election_timeout_ms: 600,
+            },
         }
         .checked()
         .unwrap()
@@ -150,6 +175,10 @@ pub(super) mod tests {
             let read = bootstrap::read(&of(kind, &members)).unwrap();
             assert_eq!(read.cluster.as_str(), "west-000000");
             assert_eq!(read.members.len(), members.len());
+            assert_eq!(read.edition, EDITION);
+            assert_eq!(read.rtt_ms, 40);
+            let patience = read.election_timeout.map(|timeout| timeout.as_millis());
+            assert_eq!(patience, Some(600));
             assert_eq!(read.is_witness(), kind == MemberKind::Witness);
             assert_eq!(read.ha_links.len(), usize::from(kind == MemberKind::Node));
         }
@@ -166,6 +195,8 @@ pub(super) mod tests {
             configuration: None,
             ha_links: &[],
             members: &[member(1, "a", MemberKind::Node)],
+            edition: Edition::default(),
+            pace: Pace::default(),
         }
         .checked()
         .unwrap_err();

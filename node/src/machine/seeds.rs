@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use identity::files;
 use raft::{Control, Member};
-use raft_state::{ControlState, MemberRecord};
-use types::NodeId;
+use types::{Edition, NodeId};
 
 use super::node_toml::{self, BEGIN, END};
 
@@ -18,10 +17,11 @@ pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
     let mut agreed = control.watch();
     let mut written = Vec::new();
     loop {
-        let members = members(&agreed.borrow_and_update());
-        // While a member catches up it sees lists from before it was there.
+        agreed.mark_unchanged();
+        // Not what is applied: while a member catches up, that is lists from before it was there.
+        let (members, edition) = control.roster();
         if members.iter().any(|member| member.id == me) && members != written {
-            match extend(&file, &members) {
+            match extend(&file, &members, edition) {
                 Ok(Kept::Written) => tracing::info!(
                     file = %file.display(),
                     members = members.len(),
@@ -42,16 +42,6 @@ pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
     }
 }
 
-fn members(state: &ControlState) -> Vec<Member> {
-    let member = |record: &MemberRecord| Member {
-        id: record.id,
-        name: record.name.clone(),
-        kind: record.kind,
-        addresses: record.addresses.clone(),
-    };
-    state.members().iter().map(member).collect()
-}
-
 /// What became of the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kept {
@@ -61,9 +51,9 @@ enum Kept {
     AsItIs,
 }
 
-fn extend(file: &Path, members: &[Member]) -> anyhow::Result<Kept> {
+fn extend(file: &Path, members: &[Member], edition: Edition) -> anyhow::Result<Kept> {
     let old = files::read(file)?;
-    let Some(new) = with_members(&old, members) else {
+    let Some(new) = with_members(&old, members, edition) else {
         return Ok(Kept::AsItIs);
     };
     if new == old {
@@ -75,17 +65,18 @@ fn extend(file: &Path, members: &[Member]) -> anyhow::Result<Kept> {
 }
 
 /// `text` with `members` between its two lines; `None` if it has none.
-fn with_members(text: &str, members: &[Member]) -> Option<String> {
+fn with_members(text: &str, members: &[Member], edition: Edition) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{}{after}", node_toml::members(members)))
+    let between = node_toml::members(members, edition);
+    Some(format!("{before}{between}{after}"))
 }
 
 #[cfg(test)]
 mod tests {
     use types::MemberKind;
 
-    use super::super::node_toml::tests::{member, of};
+    use super::super::node_toml::tests::{EDITION, member, of};
     use super::*;
 
     #[test]
@@ -97,16 +88,20 @@ mod tests {
         let text = of(MemberKind::Node, std::slice::from_ref(&a)) + "# mine\n";
         files::replace(&file, &text, files::Readers::Everybody).unwrap();
         let both = [a, b];
-        assert_eq!(extend(&file, &both).unwrap(), Kept::Written);
+        let later = Edition {
+            index: EDITION.index + 1,
+            ..EDITION
+        };
+        assert_eq!(extend(&file, &both, later).unwrap(), Kept::Written);
         let read = files::read(&file).unwrap();
         assert!(
             read.contains("name = \"b\"") && read.ends_with("# mine\n"),
             "{read}"
         );
-        assert_eq!(extend(&file, &both).unwrap(), Kept::AsItIs);
+        assert_eq!(extend(&file, &both, later).unwrap(), Kept::AsItIs);
 
         files::replace(&file, "cluster = \"x\"\n", files::Readers::Everybody).unwrap();
-        assert_eq!(extend(&file, &both).unwrap(), Kept::AsItIs);
+        assert_eq!(extend(&file, &both, later).unwrap(), Kept::AsItIs);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

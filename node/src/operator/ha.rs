@@ -72,6 +72,11 @@ impl Desk {
 
     fn peer(&self, status: Option<&GroupStatus>) -> Option<HaPeer> {
         let (id, name) = self.site.peer.as_ref()?;
+        let control = &self.cluster.control;
+        if control.knows_its_members() && !control.is_member(name.as_str()) {
+            // It was removed since this node was started.
+            return None;
+        }
         let heard = status.and_then(|status| status.peer);
         let control = self.cluster.control.status();
         let state = self.cluster.state.status();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ops::{Answer, MembersPort, Unanswered};
+use ops::{Answer, MembersPort, Removal, Unanswered};
 use proto::ops::{ClusterMember, InvitationReply, MembersReply, RemovedReply, RotatedReply};
 use raft::{GroupStatus, Invitation, MemberKind, MemberRole, MembersError, Membership};
 use raft_state::MemberRecord;
@@ -30,9 +30,18 @@ impl MembersPort for Desk {
         })
     }
 
-    fn remove(&self, name: String) -> Answer<'_, RemovedReply> {
+    fn remove(&self, removal: Removal, by: String) -> Answer<'_, RemovedReply> {
         Box::pin(async move {
-            let removed = self.changing()?.remove(&name).await;
+            let membership = self.changing()?;
+            let Removal { name, force } = removal;
+            if !force && self.is_active(&name) {
+                let reason = format!(
+                    "{name} is the active router. Stop 'tandem node' there first (SIGTERM), so that it \
+                     hands its role over"
+                );
+                return Err(Unanswered::NeedsForce { reason });
+            }
+            let removed = membership.remove(&name, &by).await;
             let id = removed.map_err(|error| because(&error))?;
             Ok(RemovedReply {
                 name,
@@ -78,6 +87,15 @@ impl Desk {
             Some(reason) => Err(Unanswered::Refused { reason }),
             None => Ok(membership),
         }
+    }
+
+    /// Whether it is agreed on that the member of that name is active.
+    fn is_active(&self, name: &str) -> bool {
+        let state = self.cluster.control.state();
+        let Some(record) = state.members().named(name) else {
+            return false;
+        };
+        state.roles().values().any(|role| role.node == record.id)
     }
 
     fn answer_members(&self) -> MembersReply {

@@ -30,9 +30,7 @@ impl Desk {
 
     fn may_go_on(&self, order: GoOn) -> Result<SurvivalReason, Unanswered> {
         let Some(survivor) = &self.survivor else {
-            return Err(Unanswered::Refused {
-                reason: "a router of one node has nobody to survive".to_owned(),
-            });
+            return self.may_go_on_unwatched(order);
         };
         if self.has_quorum() {
             let reason = match order {
@@ -62,6 +60,24 @@ impl Desk {
                     ),
                 }),
             },
+        }
+    }
+
+    /// Started as the only node: the other one, if there is one by now, is heard nowhere.
+    fn may_go_on_unwatched(&self, order: GoOn) -> Result<SurvivalReason, Unanswered> {
+        let (members, _) = self.cluster.control.roster();
+        let has_others = members.iter().any(|member| member.id != self.site.id);
+        let refused = |reason: &str| {
+            Err(Unanswered::Refused {
+                reason: reason.to_owned(),
+            })
+        };
+        match order {
+            GoOn::Survive | GoOn::SurviveForced if has_others => Ok(SurvivalReason::Operator),
+            GoOn::Survive | GoOn::SurviveForced => {
+                refused("a router of one node has nobody to survive")
+            }
+            GoOn::Thaw => refused("a router of one node does not freeze"),
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use config::bootstrap::{Bootstrap, MemberKind, Security, StoreChoice};
 use raft::{
-    ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, StoreKind, Timing, TlsFiles,
+    Applicant, ClusterPlan, GroupTiming, Issuing, Limits, Listen, Member, Pace, StoreKind, Timing,
+    TlsFiles,
 };
 
 /// The cluster as `node.toml` describes it.
@@ -35,16 +36,56 @@ pub(crate) fn compile(bootstrap: &Bootstrap) -> ClusterPlan {
                 ca: ca.clone(),
                 cert: certificate.clone(),
                 key: key.clone(),
+                edition: bootstrap.edition,
                 issuing: authority_key.as_ref().map(|authority_key| Issuing {
                     authority_key: authority_key.clone(),
                     router: bootstrap.router.clone(),
                     heartbeat_key: heartbeat_key_file.clone(),
+                    pace: pace(bootstrap),
+                    has_place,
                 }),
             }),
             Security::InsecureLab => None,
         },
         timing: timing(bootstrap).across(Duration::from_millis(bootstrap.rtt_ms.into())),
         limits: limits(bootstrap),
+    }
+}
+
+fn pace(bootstrap: &Bootstrap) -> Pace {
+    let millis = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or_default();
+    Pace {
+        rtt_ms: bootstrap.rtt_ms,
+        election_timeout_ms: bootstrap.election_timeout.map_or(0, millis),
+    }
+}
+
+/// A newcomer that the configuration does not name could vote, and then not run.
+fn has_place(applicant: &Applicant<'_>) -> Result<(), String> {
+    let Applicant { name, router, .. } = applicant;
+    let Some(text) = applicant.configuration else {
+        return Err(
+            "the cluster has no configuration yet: see what the first node's log says of it"
+                .to_owned(),
+        );
+    };
+    let valid = config::check(text)
+        .map_err(|_| "the configuration in force cannot be read by this version".to_owned())?;
+    let nodes = valid.router(router).map(|router| &router.nodes);
+    let nodes: Vec<_> = nodes
+        .into_iter()
+        .flatten()
+        .map(|node| node.name.as_str())
+        .collect();
+    match applicant.kind {
+        raft::MemberKind::Node if !nodes.contains(name) => Err(format!(
+            "router {router} has no node {name}, it has {}: join as one of them, or have {name} committed first",
+            nodes.join(", ")
+        )),
+        raft::MemberKind::Witness if nodes.contains(name) => Err(format!(
+            "{name} is a node of router {router}: give the witness a name of its own"
+        )),
+        raft::MemberKind::Node | raft::MemberKind::Witness => Ok(()),
     }
 }
 

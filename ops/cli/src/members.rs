@@ -69,7 +69,8 @@ pub async fn members(question: &MembersQuestion) -> Result<Page, Failure> {
         MembersQuestion::Remove(args) => ask!(
             remove,
             RemoveRequest {
-                name: args.name.clone()
+                name: args.name.clone(),
+                force: args.force,
             }
         ),
         MembersQuestion::Replace(args) => ask!(

@@ -48,6 +48,10 @@ async fn a_refusal_is_a_command_error_with_the_nodes_own_words() {
     let failure = ask("remove b").await.unwrap_err();
     assert_eq!(failure.status(), EXIT_COMMAND);
     assert!(failure.to_string().ends_with("remove it on another node"));
+    let failure = ask("remove a").await.unwrap_err();
+    assert_eq!(failure.status(), cli::EXIT_NEEDS_FORCE);
+    assert!(failure.to_string().contains("add --force"), "{failure}");
+    assert!(ask("remove a --force").await.is_ok());
     let page = ask("remove w").await.unwrap();
     assert!(page.out.contains("Member 3 w is removed"), "{}", page.out);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ops::{Answer, MembersPort, Unanswered};
+use ops::{Answer, MembersPort, Removal, Unanswered};
 use proto::ops::{ClusterMember, InvitationReply, MembersReply, RemovedReply, RotatedReply};
 
 use super::{NOW_MS, Sample};
@@ -31,8 +31,17 @@ impl MembersPort for Sample {
         })
     }
 
-    fn remove(&self, name: String) -> Answer<'_, RemovedReply> {
+    fn remove(&self, removal: Removal, by: String) -> Answer<'_, RemovedReply> {
         Box::pin(async move {
+            let Removal { name, force } = removal;
+            if name == "a" && !force {
+                let reason = "a is the active router".to_owned();
+                return Err(Unanswered::NeedsForce { reason });
+            }
+            if !by.starts_with("uid ") {
+                let reason = format!("{by} is nobody");
+                return Err(Unanswered::Refused { reason });
+            }
             if name == "b" {
                 let reason = "b is this member: remove it on another node".to_owned();
                 return Err(Unanswered::Refused { reason });

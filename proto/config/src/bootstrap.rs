@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 mod against;
 mod check;
@@ -30,6 +30,8 @@ pub struct Bootstrap {
     pub local: NodeId,
     /// Everything that votes, this process included, ordered by id.
     pub members: Vec<Member>,
+    /// Of which list of the cluster they are; the default for members that a person wrote down.
+    pub edition: Edition,
     /// Where state is kept.
     pub data_directory: PathBuf,
     /// Proposed as the first configuration when the cluster has none.

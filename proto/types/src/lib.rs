@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod drop_reason;
+pub mod edition;
 pub mod flow_key;
 pub mod id;
 pub mod limit;
@@ -17,6 +18,7 @@ pub mod time;
 
 pub use digest::{DIGEST_SHARDS, Digest, ShardDigest, ShardSet};
 pub use drop_reason::{DropCounters, DropReason};
+pub use edition::{Edition, NoEdition};
 pub use flow_key::{Endpoint, FlowKey, Protocol};
 pub use id::{Epoch, Giid, Name, NodeId, Revision, SessionId, Vrid};
 pub use limit::MAX_CONFIGURATION_BYTES;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState};
 use tokio::sync::watch;
+use types::Edition;
 
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId};
@@ -25,24 +26,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Publisher {
     pub(crate) states: Arc<watch::Sender<Arc<ControlState>>>,
     pub(crate) local: Arc<Local>,
+    /// Counts the foundations; the running one's number.
+    pub(crate) generation: u64,
 }
 
 impl Publisher {
-    pub(super) fn publish(&self, state: &ControlState) {
-        self.local.roster.follow(state.members());
+    pub(super) fn publish(&self, index: u64, state: &ControlState) {
+        let edition = Edition {
+            generation: self.generation,
+            index,
+        };
+        self.local.roster.follow(state.members(), edition);
+        if let Some(removal) = state.members().removal(self.local.me.id) {
+            self.local.dismiss(removal.into());
+        }
         self.states.send_replace(Arc::new(state.clone()));
     }
 }
 
 impl Observer<ControlGroup> for Publisher {
-    fn applied(&self, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
-        self.publish(state);
+    fn applied(&self, index: u64, state: &ControlState, _: &ControlCommand, _: &ControlOutcome) {
+        self.publish(index, state);
     }
 
     /// A node that begins anew in another lineage goes on with what it knew until it has caught up.
-    fn replaced(&self, state: &ControlState) {
+    fn replaced(&self, index: u64, state: &ControlState) {
         if *state != ControlState::default() {
-            self.publish(state);
+            self.publish(index, state);
         }
     }
 }
@@ -74,7 +84,10 @@ impl Instance {
         let mut machine = Machine::new(
             recovered.snapshot.take(),
             Arc::<Applied<ControlGroup>>::default(),
-            Arc::new(publisher.clone()),
+            Arc::new(Publisher {
+                generation: lineage.generation,
+                ..publisher.clone()
+            }),
             journal.clone(),
         )
         .probed_by(local.probe(ControlGroup::NAME, lineage.wire()));

@@ -184,7 +184,12 @@ impl Keeper {
             Ok(Some(turn)) => {
                 let recovered = self.write(Ok(turn)).await?;
                 // Nobody may take what was known of another lineage for this one's.
-                self.publisher.publish(&recovered.agreed());
+                let edition = recovered.edition();
+                let publisher = Publisher {
+                    generation: edition.generation,
+                    ..self.publisher.clone()
+                };
+                publisher.publish(edition.index, &recovered.agreed());
                 tracing::warn!(
                     lineage = %survival.lineage,
                     reason = %survival.reason,

@@ -159,6 +159,10 @@ async fn hello_to(
             local.at_odds(node, &old.to_string());
             return None;
         }
+        if let Some(how) = answer.dismissal {
+            local.dismiss(how.into());
+            return None;
+        }
         local.heard(node);
         if answer.notice_number != 0 {
             let notice = Notice {

@@ -19,6 +19,7 @@ use super::seal;
 use super::sieve::Ears;
 use super::snapshot::Partials;
 use super::transport::{Failure, Replies};
+use crate::dismissed::Dismissed;
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
 use crate::lineage::{Asked, LineageView};
 use crate::local::Local;
@@ -183,7 +184,21 @@ impl Server {
             name: self.local.me.name.to_string(),
             protocol: version::PROTOCOL,
             software: version::SOFTWARE.to_owned(),
+            dismissal: None,
         })
+    }
+
+    /// What is said to a machine that is a member no more, and nothing else.
+    pub(crate) fn farewell(&self, how: Dismissed) -> HelloReply {
+        HelloReply {
+            cluster_id: self.local.cluster_id.clone(),
+            node: u32::from(self.local.me.id.0),
+            name: self.local.me.name.to_string(),
+            protocol: version::PROTOCOL,
+            software: version::SOFTWARE.to_owned(),
+            dismissal: Some(how.into()),
+            ..HelloReply::default()
+        }
     }
 
     /// The group that is meant, if the cluster is right and the sender somebody else in it.

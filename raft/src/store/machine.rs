@@ -18,10 +18,10 @@ use crate::probe::GroupProbe;
 
 /// Hears of every change, in order, on the consensus's own thread: it must not wait.
 pub(crate) trait Observer<G: Group>: Send + Sync + 'static {
-    /// `command` was applied and made `state`.
-    fn applied(&self, state: &G::State, command: &G::Command, outcome: &G::Outcome);
-    /// A snapshot took the place of everything.
-    fn replaced(&self, state: &G::State);
+    /// `command`, which stands at `index` of the log, was applied and made `state`.
+    fn applied(&self, index: u64, state: &G::State, command: &G::Command, outcome: &G::Outcome);
+    /// A snapshot that reaches up to `index` took the place of everything.
+    fn replaced(&self, index: u64, state: &G::State);
 }
 
 /// What has been applied so far; shared with those who look at it.
@@ -88,7 +88,7 @@ impl<G: Group> Machine<G> {
             .as_ref()
             .map_or_else(G::State::default, |(_, state)| state.clone());
         *applied.state.lock() = state.clone();
-        observer.replaced(&state);
+        observer.replaced(index_of::<G>(last), &state);
         Self {
             probe: None,
             applied,
@@ -155,7 +155,8 @@ impl<G: Group> Machine<G> {
             EntryPayload::Normal(command) => {
                 let mut state = self.applied.state.lock();
                 let outcome = G::apply(&mut state, &command);
-                self.observer.applied(&state, &command, &outcome);
+                let index = log_id.index();
+                self.observer.applied(index, &state, &command, &outcome);
                 outcome
             }
         }
@@ -213,7 +214,7 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
         {
             let mut current = self.applied.state.lock();
             *current = state;
-            self.observer.replaced(&current);
+            self.observer.replaced(index_of::<G>(self.last), &current);
         }
         self.show_all();
         Ok(())
@@ -242,6 +243,10 @@ impl<G: Group> RaftStateMachine<Types<G>> for Machine<G> {
 }
 
 type CommittedLeader<G> = openraft::alias::CommittedLeaderIdOf<Types<G>>;
+
+fn index_of<G: Group>(last: Option<LogId<G>>) -> u64 {
+    last.map_or(0, |last| last.index())
+}
 
 /// A frozen state on its way to becoming the current snapshot.
 pub(crate) struct Builder<G: Group> {

@@ -16,8 +16,9 @@ pub use cluster::{
 };
 pub use control::{
     Candidate, Candidates, CertificateRecord, Certificates, ConfigRecord, ControlCommand,
-    ControlLineage, ControlOutcome, ControlState, History, Judgement, Lineage, MemberRecord,
-    MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer, Role, Standing, Survival,
-    SurvivalReason, Survivals, TokenRecord, TokenRefusal, TokenUse, candidates_of, yielding,
+    ControlLineage, ControlOutcome, ControlState, Dismissal, DismissalCause, History, Judgement,
+    Lineage, MemberRecord, MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer, Role,
+    Standing, Survival, SurvivalReason, Survivals, TokenRecord, TokenRefusal, TokenUse,
+    candidates_of, yielding,
 };
 pub use snapshot::{SnapshotError, Versioned};

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use identity::{Authority, Label, MemberKey, Subject, Token, files};
 use raft::{
-    Cluster, ClusterPlan, Health, Issuing, JoinError, Joined, Limits, Listen, Member, MemberKind,
-    MemberRole, Membership, Timing, TlsFiles,
+    Applicant, Cluster, ClusterPlan, Dismissed, Health, Issuing, JoinError, Joined, Limits, Listen,
+    Member, MemberKind, MemberRole, Membership, Pace, Timing, TlsFiles,
 };
 use runtime::{Clock, Subsystem};
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 use crate::support::eventually;
 
@@ -33,6 +33,7 @@ pub(crate) struct Machine {
     folder: tempfile::TempDir,
     /// What its node.toml says.
     members: Vec<Member>,
+    edition: Edition,
     pub(crate) address: SocketAddr,
     listener: Option<TcpListener>,
     can_sign: bool,
@@ -64,6 +65,7 @@ pub(crate) fn found(cluster: &str, name: &str) -> Machine {
             kind: MemberKind::Node,
             addresses: vec![address],
         }],
+        edition: Edition::default(),
         address,
         listener: Some(listener),
         can_sign: true,
@@ -80,11 +82,13 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let joined = join_with(&Token::parse(token).unwrap(), name, address).await?;
+    assert_eq!(joined.pace, PACE);
     let machine = Machine {
         id: joined.id,
         cluster_id: joined.cluster,
         folder: tempfile::tempdir().unwrap(),
         members: joined.members,
+        edition: joined.edition,
         address,
         listener: Some(listener),
         can_sign: joined.authority_key.is_some(),
@@ -98,13 +102,28 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
     Ok(machine)
 }
 
+/// What the first machine's node.toml says.
+const PACE: Pace = Pace {
+    rtt_ms: 7,
+    election_timeout_ms: 0,
+};
+
+/// As if a configuration had a place for everybody but `nobody`.
+fn has_place(applicant: &Applicant<'_>) -> Result<(), String> {
+    match applicant.name {
+        "nobody" => Err("there is no node nobody".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// Only the question.
 pub(crate) async fn join_with(
     token: &Token,
     name: &str,
     address: SocketAddr,
 ) -> Result<Joined, JoinError> {
-    raft::join(token, &Label::new(name).unwrap(), &[address]).await
+    let key = MemberKey::generate().unwrap();
+    raft::join(token, &Label::new(name).unwrap(), &[address], &key).await
 }
 
 impl Machine {
@@ -132,10 +151,13 @@ impl Machine {
                 ca: self.path("ca.pem"),
                 cert: self.path("member.pem"),
                 key: self.path("member.pem"),
+                edition: self.edition,
                 issuing: self.can_sign.then(|| Issuing {
                     authority_key: self.path("ca-key.pem"),
                     router: Name::from("router"),
                     heartbeat_key: None,
+                    pace: PACE,
+                    has_place,
                 }),
             }),
             timing: Timing {
@@ -167,9 +189,15 @@ impl Machine {
         self.cluster().membership.as_ref().unwrap()
     }
 
+    /// Waits until this machine knows that it is a member no more.
+    pub(crate) async fn dismissal(&self) -> Dismissed {
+        let dismissed = self.cluster().control.dismissed();
+        eventually("its dismissal", || dismissed.borrow().is_some()).await;
+        dismissed.borrow().clone().unwrap()
+    }
+
     /// A token for one more machine.
     pub(crate) async fn invite(&self, kind: MemberKind) -> String {
-        self.listed().await;
         let invitation = self
             .membership()
             .invite(kind, Duration::from_mins(10))

@@ -13,7 +13,7 @@ use super::DEFAULT_SOCKET;
 #[derive(Clone, Debug, Subcommand)]
 #[command(after_help = "\
 Exit status:
-  0 done   1 refused   2 usage   3 not reachable   4 not permitted
+  0 done   1 refused   2 usage   3 not reachable   4 not permitted   5 may do harm, and --force is missing
 
 Examples:
   tandem cluster init --cluster west --router branch --node a --address 198.18.0.1:7400 \\
@@ -56,8 +56,12 @@ Examples:
     Token(TokenArgs),
     /// Let a member go; its certificate is not accepted any more.
     #[command(after_help = "\
+The machine is told, gives its role back and ends with status 8. An active router is removed with --force
+alone.
+
 Examples:
-  tandem cluster remove w")]
+  tandem cluster remove w
+  tandem cluster remove b --force         although b is active")]
     Remove(RemoveArgs),
     /// A token for a new machine that takes a member's name and number.
     #[command(after_help = "\
@@ -182,6 +186,9 @@ pub struct RemoveArgs {
     /// The member's name.
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// Although it is the active router: the other node takes over.
+    #[arg(long)]
+    pub force: bool,
     /// What all commands have in common.
     #[command(flatten)]
     pub options: MembersOptions,

@@ -50,6 +50,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
     let rtt_ms = part::rtt_ms(&mut root, file);
     let election_timeout = part::election_timeout(&mut root, file);
     let security = part::security(&mut root, file);
+    let edition = part::edition(&mut root, file);
     let tables = root.tables(file, "member");
     let members: Vec<_> = tables
         .into_iter()
@@ -76,6 +77,7 @@ fn document_to_bootstrap(document: &DeTable<'_>, file: &mut File<'_>) -> Option<
         data_directory: data_directory?.value,
         configuration: configuration.map(|path| path.value),
         members: ordered(members),
+        edition: edition.unwrap_or_default(),
         ha_links: links.into_iter().map(|link| link.value).collect(),
         without_quorum,
         security: security?,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use types::{Name, NodeId};
+use types::{Edition, Name, NodeId};
 
 use super::file::{File, Given, Table};
 use super::{HaLink, Member, MemberKind, Security};
@@ -72,6 +72,23 @@ fn endpoint(file: &mut File<'_>, given: &Given<&str>) -> Option<SocketAddr> {
     };
     file.object(given, Fault::new(reason, next_step));
     None
+}
+
+/// Where in the cluster's log the members were agreed on; `tandem` writes it.
+pub(super) fn edition(root: &mut Table<'_>, file: &mut File<'_>) -> Option<Edition> {
+    let mut table = root.table(file, "membership")?;
+    let given = table.text(file, "edition");
+    table.finish(file);
+    let given = given?;
+    let edition = given.value.parse().ok();
+    if edition.is_none() {
+        let fault = Fault::new(
+            "it is not an edition",
+            "leave it as `tandem` wrote it, or take the table [membership] away",
+        );
+        file.object(&given, fault);
+    }
+    edition
 }
 
 pub(super) fn member(mut table: Table<'_>, file: &mut File<'_>) -> Option<Given<Member>> {

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use identity::fingerprint;
 use proto::raft::admission_server::Admission;
 use proto::raft::peering_server::Peering;
 use proto::raft::{
     Header, HelloReply, HelloRequest, JoinReply, JoinRequest, RenewReply, RenewRequest, Reply,
     Request as Message, SnapshotChunk,
 };
+use raft_state::CertificateRecord;
 use tonic::{Request, Response, Status, Streaming};
-use types::{Fingerprint, NodeId};
+use types::NodeId;
 
 use super::status::{heard, told};
 use super::tls::{Tls, judged, shown};
+use crate::dismissed::Dismissed;
 use crate::issuer::Issuer;
 use crate::network::server::Server;
 use crate::network::transport::Failure;
@@ -34,7 +37,7 @@ pub(crate) struct Service {
 /// A sender whose certificate was checked: it may go on as long as that is still true.
 struct Checked {
     sender: Member,
-    shown: Option<Fingerprint>,
+    shown: Option<CertificateRecord>,
 }
 
 impl Service {
@@ -64,7 +67,7 @@ impl Service {
     /// Whether what was checked when a stream began is still true.
     fn still(&self, checked: &Checked) -> Result<(), Failure> {
         match checked.shown {
-            Some(print) => judged(&self.server.local.roster.now(), &checked.sender, print),
+            Some(shown) => judged(&self.server.local.roster.now(), &checked.sender, shown),
             None => Ok(()),
         }
     }
@@ -92,6 +95,14 @@ impl Service {
         let source = u8::try_from(request.get_ref().source).unwrap_or_default();
         let member = self.member(NodeId(source))?;
         self.check_member(request, member).map(drop)
+    }
+
+    /// How whoever asks ceased to be a member: its certificate says who it was.
+    fn dismissed(&self, request: &Request<HelloRequest>) -> Option<Dismissed> {
+        self.tls.as_ref()?;
+        let source = NodeId(u8::try_from(request.get_ref().source).ok()?);
+        let print = fingerprint(&shown(request)?);
+        self.server.local.roster.now().dismissed(source, print)
     }
 
     fn member(&self, node: NodeId) -> Result<Member, Status> {
@@ -152,6 +163,9 @@ impl Peering for Service {
     }
 
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        if let Some(how) = self.dismissed(&request) {
+            return Ok(Response::new(self.server.farewell(how)));
+        }
         self.check_hello(&request)?;
         let reply = self.server.hello(request.get_ref());
         reply.map(Response::new).map_err(told)

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use identity::{Certificate, Credentials, Label, Subject, fingerprint};
-use raft_state::Judgement;
+use identity::{Certificate, Credentials, Label, Subject};
+use raft_state::{CertificateRecord, Judgement};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use types::{Fingerprint, Name};
+use types::Name;
 
 use crate::error::StartError;
+use crate::issuer::record_of;
 use crate::network::transport::Failure;
 use crate::plan::{Member, TlsFiles};
 use crate::roster::View;
@@ -92,12 +93,14 @@ impl Tls {
         view: &View,
         member: &Member,
         shown: Option<&CertificateDer<'_>>,
-    ) -> Result<Fingerprint, Failure> {
+    ) -> Result<CertificateRecord, Failure> {
         let name = &member.name;
         let refused = |reason: &str| Failure::Untrusted(format!("{name}: {reason}"));
         let shown = shown.ok_or_else(|| refused("no certificate"))?;
-        let print = fingerprint(shown);
-        judged(view, member, print)?;
+        let certificate = Certificate::from_der(shown.clone().into_owned())
+            .map_err(|_| refused("the certificate cannot be read"))?;
+        let record = record_of(&certificate);
+        judged(view, member, record)?;
         let expected = self
             .server_name(name)
             .ok_or_else(|| refused("is no name for a certificate"))?;
@@ -105,14 +108,18 @@ impl Tls {
             .map_err(|_| refused("the certificate cannot be read"))?;
         rustls::client::verify_server_name(&parsed, &expected)
             .map_err(|_| refused("the certificate is another member's"))?;
-        Ok(print)
+        Ok(record)
     }
 }
 
-/// Whether the agreed list knows `member` by the certificate with that fingerprint.
-pub(super) fn judged(view: &View, member: &Member, print: Fingerprint) -> Result<(), Failure> {
+/// Whether the agreed list knows `member` by that certificate.
+pub(super) fn judged(
+    view: &View,
+    member: &Member,
+    shown: CertificateRecord,
+) -> Result<(), Failure> {
     let name = &member.name;
-    match view.judge(member.id, print) {
+    match view.judge(member.id, shown) {
         Judgement::NoList | Judgement::Known => Ok(()),
         Judgement::NotAMember => Err(Failure::Untrusted(format!(
             "{name} is not a member of this cluster (any more)"
@@ -138,8 +145,13 @@ pub(crate) fn read(files: &TlsFiles) -> Result<Credentials, StartError> {
             source,
         })
     };
-    Credentials::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?)
-        .map_err(StartError::Tls)
+    Credentials::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?).map_err(
+        |source| StartError::Tls {
+            cert: files.cert.clone(),
+            ca: files.ca.clone(),
+            source,
+        },
+    )
 }
 
 /// The certificate that came with a connection.

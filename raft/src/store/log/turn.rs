@@ -8,7 +8,7 @@ use std::io;
 use openraft::EntryPayload;
 use raft_state::{ControlCommand, ControlLineage, ControlState, Incarnation, Survival, Versioned};
 use serde::{Deserialize, Serialize};
-use types::Revision;
+use types::{Edition, Revision};
 
 use super::{
     Change, Key, Log, LogId, LogStore, Recovered, SnapshotMeta, StoredSnapshot, encode,
@@ -42,6 +42,22 @@ impl Recovered<ControlGroup> {
         let lost = self.aside.last().filter(|_| self.snapshot.is_none());
         lost.and_then(Aside::state)
             .unwrap_or_else(|| state_upto(self.snapshot.as_ref(), &self.log, upto))
+    }
+
+    /// Where in the log that is. What was kept of a lineage that lost is older than anything.
+    pub(crate) fn edition(&self) -> Edition {
+        let covered = self
+            .snapshot
+            .as_ref()
+            .and_then(|(meta, _)| meta.last_log_id);
+        let last = covered.max(self.log.committed);
+        match (self.lineage, last) {
+            (Some(lineage), Some(last)) => Edition {
+                generation: lineage.generation,
+                index: last.index(),
+            },
+            (None, _) | (_, None) => Edition::default(),
+        }
     }
 }
 

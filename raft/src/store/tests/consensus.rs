@@ -17,8 +17,8 @@ use crate::store::{
 struct Deaf;
 
 impl<G: Group> Observer<G> for Deaf {
-    fn applied(&self, _: &G::State, _: &G::Command, _: &G::Outcome) {}
-    fn replaced(&self, _: &G::State) {}
+    fn applied(&self, _: u64, _: &G::State, _: &G::Command, _: &G::Outcome) {}
+    fn replaced(&self, _: u64, _: &G::State) {}
 }
 
 fn durable<G: Group>(store: impl KvStore) -> (Subsystem, LogStore<G>, Machine<G>) {

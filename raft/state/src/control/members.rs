@@ -105,6 +105,33 @@ pub enum Judgement {
     OtherCertificate,
 }
 
+/// A machine that is no member any more, or soon is none.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Dismissal {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name.
+    pub name: Name,
+    /// By what it was known.
+    pub certificates: Vec<CertificateRecord>,
+    /// How it came.
+    pub cause: DismissalCause,
+    /// When, in seconds of Unix time.
+    pub at_unix_s: u64,
+}
+
+/// How a machine ceases to be a member.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum DismissalCause {
+    /// It was removed.
+    Removed {
+        /// By whom, such as `uid 0 on a`.
+        by: String,
+    },
+    /// Another machine has its name and number.
+    Replaced,
+}
+
 /// Members and open tokens.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Members {
@@ -112,6 +139,9 @@ pub struct Members {
     tokens: BTreeMap<Fingerprint, TokenRecord>,
     /// The highest number that was ever a member's.
     highest: u8,
+    /// Who was a member and what became of that; the latest. The last field of the state: version 2 ended
+    /// before it.
+    dismissals: Vec<Dismissal>,
 }
 
 impl Members {
@@ -121,6 +151,8 @@ impl Members {
     pub const MAX_WITNESSES: usize = 1;
     /// Tokens that may be open at a time.
     pub const MAX_TOKENS: usize = 32;
+    /// Dismissals that are remembered.
+    pub const MAX_DISMISSALS: usize = 32;
     /// Certificates that a member may show: the newest, and those that old connections still carry.
     pub const MAX_CERTIFICATES: usize = 4;
 
@@ -157,6 +189,45 @@ impl Members {
             Some(record) if record.shows(certificate) => Judgement::Known,
             Some(_) => Judgement::OtherCertificate,
         }
+    }
+
+    /// Whether `certificate`, which the authority has signed for that member, may be a renewal of which this list
+    /// does not tell yet: it ends later than all that are known. Whoever was away while the others renewed would
+    /// else know nobody any more. What was taken from a member is older than what it has, or remembered.
+    pub fn may_be_news(&self, node: NodeId, certificate: CertificateRecord) -> bool {
+        let Some(record) = self.get(node) else {
+            return false;
+        };
+        let ends = record.certificates.iter().map(|known| known.until_unix_s);
+        ends.max()
+            .is_some_and(|last| certificate.until_unix_s >= last)
+            && self.dismissal(node, certificate.fingerprint).is_none()
+    }
+
+    /// Why who shows this certificate as `node` is a member no more. Certain, and for ever: numbers and
+    /// certificates are never given twice. While it is leaving, it is still heard.
+    pub fn dismissal(&self, node: NodeId, certificate: Fingerprint) -> Option<&Dismissal> {
+        if self
+            .get(node)
+            .is_some_and(|record| record.shows(certificate))
+        {
+            return None;
+        }
+        let of_it = |dismissal: &&Dismissal| {
+            let mut certificates = dismissal.certificates.iter();
+            certificates.any(|known| known.fingerprint == certificate)
+        };
+        let shown = self.dismissals.iter().rev().find(of_it);
+        shown.or_else(|| self.removal(node))
+    }
+
+    /// How the member of that number was removed, if it was.
+    pub fn removal(&self, node: NodeId) -> Option<&Dismissal> {
+        if self.get(node).is_some() {
+            return None;
+        }
+        let mut latest = self.dismissals.iter().rev();
+        latest.find(|dismissal| dismissal.id == node)
     }
 
     /// The member that may show this certificate, whatever it says who it is.

@@ -20,8 +20,9 @@ pub use divergence::candidates_of;
 pub use history::History;
 pub use lineage::{ControlLineage, Standing};
 pub use members::{
-    CertificateRecord, Certificates, Judgement, MemberRecord, MemberStanding, Members,
-    MembersCommand, MembersOutcome, Newcomer, TokenRecord, TokenRefusal, TokenUse,
+    CertificateRecord, Certificates, Dismissal, DismissalCause, Judgement, MemberRecord,
+    MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer, TokenRecord, TokenRefusal,
+    TokenUse,
 };
 pub use sealed::Sealed;
 pub use state::{ConfigRecord, ControlState, Lineage, Role};

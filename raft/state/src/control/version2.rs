@@ -1,5 +1,5 @@
 //! The control group's state as version 2 wrote it: generations of the state group did not say which
-//! lineage of the control group decided them.
+//! lineage of the control group decided them, and nobody knew who had been a member once.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -49,9 +49,13 @@ struct Version2 {
     members: Members,
 }
 
-/// The state whose generation was decided in the lineage that was begun last.
+/// The state whose generation was decided in the lineage that was begun last, and in which nobody was
+/// dismissed. That list is the last thing of a state, so the older content is the newer one without its
+/// end, and an empty list is written as its length.
 pub(super) fn decode(content: &[u8]) -> Result<ControlState, SnapshotError> {
-    let old: Version2 = postcard::from_bytes(content).map_err(SnapshotError::Damaged)?;
+    const NOBODY: u8 = 0;
+    let whole = [content, &[NOBODY]].concat();
+    let old: Version2 = postcard::from_bytes(&whole).map_err(SnapshotError::Damaged)?;
     let begun = old.survivals.iter().next_back();
     let under = begun.map_or(0, |survival| survival.lineage.wire());
     Ok(ControlState {
@@ -67,11 +71,15 @@ pub(super) fn decode(content: &[u8]) -> Result<ControlState, SnapshotError> {
 
 #[cfg(test)]
 mod tests {
-    use types::Revision;
+    use types::{MemberKind, Revision};
 
     use super::*;
-    use crate::control::{ControlLineage, Survival, SurvivalReason};
+    use crate::control::{
+        Certificates, ControlLineage, MemberRecord, MemberStanding, MembersCommand, Survival,
+        SurvivalReason,
+    };
     use crate::snapshot::Versioned;
+    use crate::{CertificateRecord, ControlCommand};
 
     #[test]
     fn a_generation_of_version_2_was_decided_in_the_last_lineage() {
@@ -97,7 +105,8 @@ mod tests {
             survivals,
             members: Members::default(),
         };
-        let bytes = postcard::to_extend(&old, vec![VERSION]).unwrap();
+        let mut bytes = postcard::to_extend(&old, vec![VERSION]).unwrap();
+        assert_eq!(bytes.pop(), Some(0), "nobody was dismissed");
 
         let state = ControlState::decode(&bytes).unwrap();
 
@@ -110,11 +119,50 @@ mod tests {
         );
     }
 
+    /// What version 2 wrote for a configuration `config` of revision 1 by `root` and a member 1 named `a`.
+    const WRITTEN: &[u8] = &[
+        2, 1, 1, 6, b'c', b'o', b'n', b'f', b'i', b'g', 4, b'r', b'o', b'o', b't', 9, 0, 0, 0, 0,
+        0, 1, 1, 1, 1, b'a', 0, 0, 0, 1, b'0', 7, 0, 0, 1,
+    ];
+
+    fn state() -> ControlState {
+        let mut state = ControlState::default();
+        state.apply(&ControlCommand::SetConfig {
+            base: types::Revision(0),
+            text: "config".to_owned(),
+            author: "root".to_owned(),
+            at_unix_ms: 9,
+        });
+        state.apply(&ControlCommand::Members(MembersCommand::SetMember {
+            record: MemberRecord {
+                id: NodeId(1),
+                name: "a".into(),
+                kind: MemberKind::Node,
+                addresses: Vec::new(),
+                certificates: Vec::<CertificateRecord>::new(),
+                software: "0".to_owned(),
+                since_unix_s: 7,
+                standing: MemberStanding::Member,
+            },
+            certificates: Certificates::Add,
+            now_unix_s: 7,
+        }));
+        state
+    }
+
+    #[test]
+    fn a_snapshot_of_version_2_is_read_without_dismissals() {
+        assert_eq!(ControlState::decode(WRITTEN), Ok(state()));
+    }
+
     #[test]
     fn a_damaged_snapshot_of_version_2_is_called_damaged() {
-        assert!(matches!(
-            ControlState::decode(&[VERSION, 0xff]),
-            Err(SnapshotError::Damaged(_))
-        ));
+        let cut = WRITTEN.split_last().unwrap().1;
+        for damaged in [&[VERSION, 0xff][..], cut] {
+            assert!(matches!(
+                ControlState::decode(damaged),
+                Err(SnapshotError::Damaged(_))
+            ));
+        }
     }
 }

@@ -3,8 +3,8 @@
 use types::{Fingerprint, MemberKind, Name, NodeId};
 
 use super::{
-    Certificates, MemberRecord, MemberStanding, Members, MembersCommand, MembersOutcome, Newcomer,
-    TokenRecord, TokenRefusal, TokenUse,
+    Certificates, Dismissal, DismissalCause, MemberRecord, MemberStanding, Members, MembersCommand,
+    MembersOutcome, Newcomer, TokenRecord, TokenRefusal, TokenUse,
 };
 
 /// A member has one address for each HA link.
@@ -51,18 +51,50 @@ impl Members {
                 }
                 None => MembersOutcome::NotAMember,
             },
-            MembersCommand::RemoveMember { id } => match self.records.remove(id) {
-                Some(_) => {
-                    // Its name is free, so nobody is on the way with it any more.
-                    let of_it = |token: &TokenRecord| {
-                        token.used.as_ref().is_some_and(|used| used.id == *id)
-                    };
-                    self.tokens.retain(|_, token| !of_it(token));
-                    MembersOutcome::Removed
-                }
-                None => MembersOutcome::NotAMember,
-            },
+            MembersCommand::RemoveMember { id } => self.remove(*id),
+            MembersCommand::Dismiss { id, by, now_unix_s } => self.dismiss(*id, by, *now_unix_s),
         }
+    }
+
+    fn dismiss(&mut self, id: NodeId, by: &str, now: u64) -> MembersOutcome {
+        let Some(record) = self.records.get_mut(&id) else {
+            return MembersOutcome::NotAMember;
+        };
+        record.standing = MemberStanding::Leaving;
+        let dismissal = Dismissal {
+            id,
+            name: record.name.clone(),
+            certificates: Vec::new(),
+            cause: DismissalCause::Removed { by: by.to_owned() },
+            at_unix_s: now,
+        };
+        // The same a second time: whoever asked last is named.
+        self.dismissals
+            .retain(|known| known.id != id || known.cause == DismissalCause::Replaced);
+        self.remember(dismissal);
+        MembersOutcome::Retiring
+    }
+
+    fn remove(&mut self, id: NodeId) -> MembersOutcome {
+        let Some(record) = self.records.remove(&id) else {
+            return MembersOutcome::NotAMember;
+        };
+        // Its name is free, so nobody is on the way with it any more.
+        let of_it = |token: &TokenRecord| token.used.as_ref().is_some_and(|used| used.id == id);
+        self.tokens.retain(|_, token| !of_it(token));
+        let dismissed = self.dismissals.iter_mut().rev();
+        let mut dismissed = dismissed.filter(|known| known.cause != DismissalCause::Replaced);
+        if let Some(dismissal) = dismissed.find(|known| known.id == id) {
+            dismissal.certificates = record.certificates;
+        }
+        MembersOutcome::Removed
+    }
+
+    fn remember(&mut self, dismissal: Dismissal) {
+        if self.dismissals.len() >= Self::MAX_DISMISSALS {
+            self.dismissals.remove(0);
+        }
+        self.dismissals.push(dismissal);
     }
 
     fn add_token(
@@ -226,6 +258,28 @@ impl Members {
         Ok(())
     }
 
+    /// Remembers the certificates of the machine whose place `new` takes.
+    fn replaced(&mut self, new: &MemberRecord, now: u64) {
+        let Some(old) = self.records.get(&new.id) else {
+            return;
+        };
+        let others = old.certificates.iter().copied();
+        let certificates: Vec<_> = others
+            .filter(|certificate| !new.certificates.contains(certificate))
+            .collect();
+        if certificates.is_empty() {
+            return;
+        }
+        let dismissal = Dismissal {
+            id: old.id,
+            name: old.name.clone(),
+            certificates,
+            cause: DismissalCause::Replaced,
+            at_unix_s: now,
+        };
+        self.remember(dismissal);
+    }
+
     fn set(&mut self, new: &MemberRecord, mode: Certificates, now: u64) -> MembersOutcome {
         let namesake = self.named(new.name.as_str()).map(|record| record.id);
         if let Some(id) = namesake
@@ -234,6 +288,9 @@ impl Members {
             return MembersOutcome::NameTaken { id };
         }
         let mut record = new.clone();
+        if mode == Certificates::Replace {
+            self.replaced(new, now);
+        }
         if let (Some(old), Certificates::Add) = (self.records.get(&new.id), mode) {
             let unknown = old.certificates.iter().filter(|certificate| {
                 let known = new.certificates.iter();

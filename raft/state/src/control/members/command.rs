@@ -52,6 +52,15 @@ pub enum MembersCommand {
         /// Which.
         id: NodeId,
     },
+    /// Begin to remove a member, and remember who wanted it.
+    Dismiss {
+        /// Which.
+        id: NodeId,
+        /// Who.
+        by: String,
+        /// Now.
+        now_unix_s: u64,
+    },
 }
 
 /// Who comes with a token.
@@ -79,7 +88,10 @@ impl MembersCommand {
     pub(in crate::control) const fn is_for_witnesses(&self) -> bool {
         match self {
             Self::AddToken { .. } | Self::RedeemToken { .. } => false,
-            Self::SetMember { .. } | Self::Retire { .. } | Self::RemoveMember { .. } => true,
+            Self::SetMember { .. }
+            | Self::Retire { .. }
+            | Self::RemoveMember { .. }
+            | Self::Dismiss { .. } => true,
         }
     }
 }
@@ -92,6 +104,7 @@ impl fmt::Display for MembersCommand {
             Self::SetMember { record, .. } => write!(f, "set member {} {}", record.id, record.name),
             Self::Retire { id } => write!(f, "retire member {id}"),
             Self::RemoveMember { id } => write!(f, "remove member {id}"),
+            Self::Dismiss { id, by, .. } => write!(f, "dismiss member {id} for {by}"),
         }
     }
 }
