@@ -12,6 +12,7 @@ use crate::plan::GroupTiming;
 pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, ConfigError> {
     let timing = local.timing.of(group);
     let log = local.limits.log;
+    #[cfg(not(feature = "mutants"))]
     let restore = false;
     #[cfg(feature = "mutants")]
     let restore = crate::mutants::is(crate::mutants::Mutant::LeaderRestored);

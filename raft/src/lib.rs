@@ -53,6 +53,6 @@ pub use plan::{
     Pace, Timing, TlsFiles,
 };
 pub use start::start;
-pub use stranger::check_address;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
 pub use store::{Headroom, NoRoom, StorageHealth, StoreError, StoreKind};
+pub use stranger::check_address;

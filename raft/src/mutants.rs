@@ -8,6 +8,8 @@ use std::cell::Cell;
 pub enum Mutant {
     /// Entries are acknowledged before they are on the disk.
     AppendBeforeSync,
+    /// A vote is given before it is on the disk.
+    VoteBeforeSync,
     /// A node that returns with an empty log takes part as the member that it was.
     OldMemberId,
     /// Every node founds a generation of the state group, whoever was to do it.
@@ -22,6 +24,8 @@ pub enum Mutant {
     ToldWitness,
     /// A leader that comes back goes on in its term, without what it had not yet on its disk.
     LeaderRestored,
+    /// The witness hears of an entry at once, whoever else has it.
+    WitnessToldFirst,
     /// What was answered for is forgotten before it was applied here.
     AnsweredForgotten,
     /// Who gives way forgets what only it has.

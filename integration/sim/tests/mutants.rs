@@ -29,6 +29,16 @@ fn entries_that_are_acknowledged_before_they_are_on_the_disk_are_caught() {
 }
 
 #[test]
+fn votes_that_are_given_before_they_are_on_the_disk_are_caught() {
+    caught(Mutant::VoteBeforeSync);
+}
+
+#[test]
+fn a_witness_that_is_told_first_is_caught() {
+    caught(Mutant::WitnessToldFirst);
+}
+
+#[test]
 fn a_node_that_returns_as_the_member_it_was_is_caught() {
     caught(Mutant::OldMemberId);
 }

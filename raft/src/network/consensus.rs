@@ -196,6 +196,10 @@ impl<G: Group> GroupClient<G> {
 impl Client {
     /// Waits until a witness may hear of everything in `rpc`.
     async fn turn<G: Group>(&mut self, rpc: &AppendEntriesRequest<Types<G>>) {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::WitnessToldFirst) {
+            return;
+        }
         if let (true, Some(last)) = (self.strip, rpc.entries.last()) {
             // How far a witness is does not make the other node late.
             let timing = self.timing();

@@ -10,9 +10,6 @@ use raft_state::Checksum;
 
 use super::transport::Failure;
 
-/// The first version of the protocol whose messages carry digests.
-const SINCE: u32 = 2;
-
 /// The digest of a question.
 pub(super) fn of_question(header: &Header, (kind, form): (i32, u32), payload: &[u8]) -> u64 {
     let place = (
@@ -39,7 +36,7 @@ pub(super) fn check_question(question: &Request) -> Result<(), Failure> {
         return Err(Failure::Invalid("no header".to_owned()));
     };
     let digest = of_question(header, (question.kind, question.form), &question.payload);
-    compare(question.digest, digest, header.protocol)
+    compare(question.digest, digest)
 }
 
 /// An answer with its digest.
@@ -50,22 +47,19 @@ pub(super) fn reply(payload: Bytes) -> Reply {
     }
 }
 
-/// The content of an answer, if it came as it was sent. One without a digest is an older member's.
+/// The content of an answer, if it came as it was sent.
 pub(super) fn open(reply: &Reply) -> Result<&[u8], Failure> {
-    match reply.digest {
-        Some(digest) if digest != of_bytes(&reply.payload) => {
-            Err(Failure::Broken("the answer was damaged".to_owned()))
-        }
-        Some(_) | None => Ok(&reply.payload),
+    if reply.digest == Some(of_bytes(&reply.payload)) {
+        return Ok(&reply.payload);
     }
+    Err(Failure::Broken("the answer was damaged".to_owned()))
 }
 
-fn compare(found: Option<u64>, made: u64, protocol: u32) -> Result<(), Failure> {
-    match found {
-        Some(found) if found == made => Ok(()),
-        None if protocol < SINCE => Ok(()),
-        Some(_) | None => Err(Failure::Invalid("the message was damaged".to_owned())),
+fn compare(found: Option<u64>, made: u64) -> Result<(), Failure> {
+    if found == Some(made) {
+        return Ok(());
     }
+    Err(Failure::Invalid("the message was damaged".to_owned()))
 }
 
 /// The digest of a chunk of a snapshot.
@@ -96,6 +90,5 @@ pub(super) fn of_label(first: &SnapshotChunk) -> u64 {
 
 /// Whether the first message of a stream came as it was sent.
 pub(super) fn check_label(first: &SnapshotChunk) -> Result<(), Failure> {
-    let protocol = first.header.as_ref().map_or(0, |header| header.protocol);
-    compare(first.digest, of_label(first), protocol)
+    compare(first.digest, of_label(first))
 }

@@ -263,6 +263,10 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
             return Ok(());
         }
         let change = Change::Put(Key::Vote, encode(vote)?);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::VoteBeforeSync) {
+            return self.journal.note(vec![change]).await;
+        }
         self.journal.write(vec![change]).await
     }
 

@@ -143,7 +143,10 @@ impl fmt::Display for Fault {
                 write!(f, "node {node} gets an empty disk within {} ms", down.0)
             }
             Self::LoseVote { voter, winner, .. } => {
-                write!(f, "node {voter} will lose a vote, and node {winner} its way")
+                write!(
+                    f,
+                    "node {voter} will lose a vote, and node {winner} its way"
+                )
             }
             Self::LoseEntries { after, .. } => {
                 write!(f, "the leader will lose entries of {} ms", after.0)

@@ -202,7 +202,9 @@ impl World {
             member.life.as_ref().is_some_and(|life| {
                 life.look(|cluster| {
                     let groups = [cluster.control.status(), cluster.state.status()];
-                    groups.iter().all(|group| complete(member.id, group).is_ok())
+                    groups
+                        .iter()
+                        .all(|group| complete(member.id, group).is_ok())
                 })
             })
         };
