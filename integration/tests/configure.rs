@@ -22,6 +22,10 @@ const CASES: &[(&str, Case)] = &[
         what_is_stale_wrong_or_about_others_changes_nothing,
     ),
     (
+        "whoever_works_on_the_router_says_so_and_both_nodes_call_it_maintenance",
+        whoever_works_on_the_router_says_so_and_both_nodes_call_it_maintenance,
+    ),
+    (
         "without_a_leader_nothing_is_changed_and_without_a_quorum_nobody_knows",
         without_a_leader_nothing_is_changed_and_without_a_quorum_nobody_knows,
     ),
@@ -192,6 +196,29 @@ fn without_a_leader_nothing_is_changed_and_without_a_quorum_nobody_knows(
 }
 
 /// The site's file with one more tenant.
+fn whoever_works_on_the_router_says_so_and_both_nodes_call_it_maintenance(
+    sandbox: &Sandbox,
+) -> Result<()> {
+    let (pair, active) = Pair::start_all(sandbox, TANDEM, Files::default())?;
+    pair.verdict(active, "protected")?;
+    let text = with_tenant(&pair, "guests")?;
+    let name = "            name  pair\n";
+    let working = text.replacen(
+        name,
+        &format!("{name}            maintenance-mode  true\n"),
+        1,
+    );
+    ensure!(working != text, "the router has a name");
+    for (text, verdict) in [(&working, "maintenance"), (&text, "protected")] {
+        let output = commit(&pair, active, text, &[])?;
+        ensure!(output.status.success(), "{output:?}");
+        for side in Side::BOTH {
+            pair.verdict(side, verdict)?;
+        }
+    }
+    Ok(())
+}
+
 fn with_tenant(pair: &Pair, name: &str) -> Result<String> {
     let file = pair.home(Member::Node(Side::A)).join("site.conf");
     let text = std::fs::read_to_string(file)?;

@@ -106,10 +106,8 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let (tell, answers) = watch::channel(Vec::new());
     let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
-    let known = parts.recovered.agreed();
-    local
-        .roster
-        .follow(known.members(), parts.recovered.edition());
+    let (known, edition) = (parts.recovered.agreed(), parts.recovered.edition());
+    local.roster.follow(known.members(), edition);
     let states = Arc::new(watch::Sender::new(Arc::new(known)));
     let agreed = states.subscribe();
     let publisher = Publisher {

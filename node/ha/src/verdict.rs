@@ -226,6 +226,8 @@ pub struct WitnessFacts {
     pub name: String,
     /// How long ago it was heard; `None` for never.
     pub heard_ago: Option<Duration>,
+    /// Its vote counts in both groups.
+    pub votes: bool,
 }
 
 /// Everything that the verdict depends on.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ha::readiness::{Assessment, Facts};
 use ha::report::Report;
 use ha::verdict::{LinkFacts, NodeFacts, PairFacts, PeerFacts, Quorum, StorageFacts, WitnessFacts};
-use raft::{GroupStatus, Health, MemberKind, StorageHealth};
+use raft::{GroupStatus, Health, MemberKind, MemberRole, MemberStatus, StorageHealth};
 use types::{Epoch, Instant, PeerState};
 use vrrp::GroupStatus as Redundancy;
 
@@ -54,7 +54,7 @@ impl Watchman {
         &self,
         here: NodeFacts,
         redundancy: Option<&Redundancy>,
-        control: &GroupStatus,
+        groups: [&GroupStatus; 2],
         drift: &DriftStatus,
         now: Instant,
     ) -> PairFacts {
@@ -70,8 +70,7 @@ impl Watchman {
             .collect();
         let report = drift.peer.as_ref().filter(|peer| peer.is_fresh(now));
         PairFacts {
-            // The configuration has no word for it yet.
-            maintenance: false,
+            maintenance: self.is_in_maintenance(),
             here,
             peer: self.peer().map(|name| PeerFacts {
                 name: name.clone(),
@@ -79,14 +78,7 @@ impl Watchman {
                 active: claimed(redundancy),
                 report: report.map(|peer| peer.report.facts.clone()),
             }),
-            witness: control
-                .members
-                .iter()
-                .find(|member| member.kind == MemberKind::Witness)
-                .map(|witness| WitnessFacts {
-                    name: witness.name.to_string(),
-                    heard_ago: witness.heard_ago,
-                }),
+            witness: witness(groups),
             links,
             agrees: drift.peer.as_ref().and_then(|peer| peer.agrees),
             candidates: self
@@ -98,6 +90,14 @@ impl Watchman {
                 .map(|(name, _)| name.clone())
                 .collect(),
         }
+    }
+
+    /// Somebody has said that they work on this router.
+    fn is_in_maintenance(&self) -> bool {
+        let running = self.running.borrow();
+        let mut routers = running.valid.routers().iter();
+        let mine = routers.find(|router| router.node(&self.name).is_some());
+        mine.is_some_and(|router| router.maintenance_mode)
     }
 
     /// What this node tells the other one.
@@ -112,6 +112,23 @@ impl Watchman {
             backlog: self.cluster.state.backlog() as u64,
         }
     }
+}
+
+/// The witness, if the router has one, as both groups see it.
+fn witness(groups: [&GroupStatus; 2]) -> Option<WitnessFacts> {
+    let of = |group: &GroupStatus| {
+        let mut members = group.members.iter();
+        members
+            .find(|member| member.kind == MemberKind::Witness)
+            .cloned()
+    };
+    let [control, state] = groups.map(of);
+    let votes = |member: &MemberStatus| member.role == MemberRole::Voter;
+    control.map(|witness| WitnessFacts {
+        votes: votes(&witness) && state.as_ref().is_some_and(votes),
+        name: witness.name.to_string(),
+        heard_ago: witness.heard_ago,
+    })
 }
 
 /// The epoch under which the peer says that it forwards, while it is heard.

@@ -180,18 +180,26 @@ fn witness(facts: &PairFacts, failed: &mut Vec<Failed>) {
     let Some(witness) = &facts.witness else {
         return;
     };
-    let silent = match witness.heard_ago {
-        Some(ago) if ago <= WITNESS_SILENT => return,
-        Some(ago) => format!("has been silent for {} s", ago.as_secs()),
-        None => "has never been heard".to_owned(),
+    let (found, next_step) = match witness.heard_ago {
+        Some(ago) if ago <= WITNESS_SILENT && witness.votes => return,
+        Some(ago) if ago <= WITNESS_SILENT => (
+            "is heard and does not vote in both groups".to_owned(),
+            "see show cluster for its places, and its log for why it is not taken in",
+        ),
+        Some(ago) => (
+            format!("has been silent for {} s", ago.as_secs()),
+            "start it, or look at the way to it",
+        ),
+        None => (
+            "has never been heard".to_owned(),
+            "start it, or look at the way to it",
+        ),
     };
     failed.push(Failed {
         check: Check::Witness,
         verdict: Verdict::Degraded,
-        found: format!("witness {} {silent}", witness.name),
-        next_step:
-            "start it, or look at the way to it: without it the loss of a node costs the quorum"
-                .to_owned(),
+        found: format!("witness {} {found}", witness.name),
+        next_step: format!("{next_step}: without it the loss of a node costs the quorum"),
     });
 }
 

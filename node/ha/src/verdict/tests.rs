@@ -46,6 +46,7 @@ fn healthy() -> PairFacts {
         witness: Some(WitnessFacts {
             name: "w".to_owned(),
             heard_ago: Some(Duration::from_millis(300)),
+            votes: true,
         }),
         links: vec![link("ha0"), link("ha1")],
         agrees: Some(true),
@@ -129,7 +130,7 @@ fn what_makes_a_pair_worse_than_degraded() {
 #[test]
 fn what_only_degrades_a_pair() {
     type Change = fn(&mut PairFacts);
-    let table: [(Change, Check); 16] = [
+    let table: [(Change, Check); 17] = [
         (
             |facts| report(facts).role = NodeRole::Syncing,
             Check::Standby,
@@ -147,6 +148,10 @@ fn what_only_degrades_a_pair() {
         ),
         (
             |facts| facts.witness.as_mut().unwrap().heard_ago = Some(Duration::from_secs(9)),
+            Check::Witness,
+        ),
+        (
+            |facts| facts.witness.as_mut().unwrap().votes = false,
             Check::Witness,
         ),
         (

@@ -174,11 +174,20 @@ pub static ROUTING: Branch = Branch {
     help: "Routes beside those of the connected subnets.",
 };
 
+/// Somebody works on the router.
+pub static MAINTENANCE_MODE: Leaf = Leaf::new(
+    "maintenance-mode",
+    Kind::Flag,
+    "Somebody works on this router: its verdict is maintenance, whatever is missing. Moves no traffic.",
+)
+.default("false");
+
 /// A logical router.
 pub static ROUTER: Branch = Branch {
     name: "router",
     keys: &[&NAME],
     items: &[
+        Item::Leaf(&MAINTENANCE_MODE),
         Item::Branch(&REDUNDANCY_GROUP),
         Item::Branch(&SERVICE_ROUTE),
         Item::Branch(&ROUTING),

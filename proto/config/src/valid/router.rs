@@ -13,6 +13,8 @@ use super::interface::DeviceInterface;
 pub struct Router {
     /// The router's name.
     pub name: Name,
+    /// Somebody works on it.
+    pub maintenance_mode: bool,
     /// What shares fate; at most one in this release, and every shared device-interface is in it.
     pub redundancy_groups: Vec<RedundancyGroup>,
     /// How services are delivered; those of disabled services are left out.

@@ -13,8 +13,9 @@ use crate::schema::interface::GLOBAL_ID;
 use crate::schema::node::{SESSION_PROCESSOR_COUNT, SESSION_PROCESSOR_MODE, SESSION_SETUP_SCALING};
 use crate::schema::router::{
     BLACKHOLE, DESTINATION_PREFIX, DISTANCE, GATEWAY_IP, HOP_INTERFACE, HOP_INTERFACE_NODE,
-    HOP_NODE, MEMBER, MEMBER_DEVICE, MEMBER_NODE, NEXT_HOP, NEXT_HOP_INTERFACE, REDUNDANCY_GROUP,
-    ROUTING, SERVICE_NAME, SERVICE_ROUTE, STATIC_NEXT_HOP, STATIC_ROUTE, USE_LEARNED_ROUTES,
+    HOP_NODE, MAINTENANCE_MODE, MEMBER, MEMBER_DEVICE, MEMBER_NODE, NEXT_HOP, NEXT_HOP_INTERFACE,
+    REDUNDANCY_GROUP, ROUTING, SERVICE_NAME, SERVICE_ROUTE, STATIC_NEXT_HOP, STATIC_ROUTE,
+    USE_LEARNED_ROUTES,
 };
 use crate::valid::{
     Delivery, Member, NextHop, Node, NodeInterface, RedundancyGroup, Router, ServiceRoute,
@@ -40,6 +41,7 @@ pub(super) fn router(authority: &Block, view: &view::Router<'_>) -> Result<Route
         .flat_map(|routing| routing.blocks(&STATIC_ROUTE));
     Ok(Router {
         name: block.get(&NAME)?,
+        maintenance_mode: block.get(&MAINTENANCE_MODE)?,
         redundancy_groups: each(block.blocks(&REDUNDANCY_GROUP), group)?,
         service_routes: each(routes, |route| service_route(view, route))?,
         static_routes: each(static_routes, |route| static_route(view, route))?,
