@@ -254,8 +254,8 @@ impl Inflows {
                 let (server, outbox) = (server.clone(), Arc::clone(outbox));
                 return Some(answer(questions, envelope, server, outbox));
             }
-            Part::Question(number, bytes) => self.taken(number, Some(bytes), envelope, outbox),
-            Part::End(number) => self.taken(number, None, envelope, outbox),
+            Part::Question(number, bytes) => self.taken(number, Some(bytes), &envelope, outbox),
+            Part::End(number) => self.taken(number, None, &envelope, outbox),
             // Replies go to whoever asked, not to a member.
             Part::Reply(..) => {}
         }
@@ -266,7 +266,7 @@ impl Inflows {
         &mut self,
         number: u64,
         bytes: Option<Bytes>,
-        envelope: Letter,
+        envelope: &Letter,
         outbox: &Arc<Mutex<Outbox>>,
     ) {
         let ticket = envelope.ticket;
@@ -285,11 +285,11 @@ impl Inflows {
 }
 
 /// The host says that it knows nothing of a stream.
-fn gone(envelope: Letter) -> Letter {
+fn gone(envelope: &Letter) -> Letter {
     let reset = Failure::Broken("the connection was reset".to_owned());
     Letter {
         body: Body::Part(Part::Reply(0, Err(reset))),
-        ..envelope
+        ..envelope.clone()
     }
 }
 

@@ -83,11 +83,11 @@ pub(crate) struct World {
 
 impl World {
     /// The world of `seed`, before anything has happened.
-    fn new(topology: Topology, seed: u64, trace: Trace, plain: bool) -> Self {
+    fn new(topology: Topology, seed: u64, trace: Trace, by_chance: bool) -> Self {
         let origin = Random::new(seed);
         raft::seam::seed(Some(origin.fork(1).next()));
         let mut random = origin.fork(2);
-        let plan = if plain {
+        let plan = if by_chance {
             Plan::draw_plain(topology, origin.fork(3))
         } else {
             Plan::draw(topology, origin.fork(3))
@@ -101,7 +101,7 @@ impl World {
             timing: timing(Millis(random.between(1_000, 3_000))),
             limits: limits(random.between(8, 200)),
             // One by one in some runs: a transport need not have streams.
-            streams: !plain && origin.fork(7).happens(800),
+            streams: !by_chance && origin.fork(7).happens(800),
         };
         let power = topology
             .members()

@@ -16,43 +16,21 @@ impl World {
     pub(super) fn strike(&mut self, fault: &Fault) {
         self.trace.note(|| format!("fault: {fault}"));
         match fault {
-            Fault::Isolate(node) => self.cut(|from, to| from == *node || to == *node),
-            Fault::Part(a, b) => self.cut(|from, to| [(*a, *b), (*b, *a)].contains(&(from, to))),
-            Fault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (*a, *b)),
-            Fault::PartAll => self.cut(|_, _| true),
-            Fault::Lose(permille) => {
-                self.network
-                    .change(|_, _| true, |link| link.loss = *permille);
-            }
-            Fault::LoseOneWay {
-                from: a,
-                to: b,
-                permille,
-            } => self.network.change(
-                |from, to| (from, to) == (*a, *b),
-                |link| link.loss = *permille,
-            ),
-            Fault::Delay(most) => {
-                self.network
-                    .change(|_, _| true, |link| link.delay.1 = *most);
-            }
-            Fault::Duplicate(permille) => {
-                self.network
-                    .change(|_, _| true, |link| link.duplicates = *permille);
-            }
-            Fault::Mend => self.network.heal(),
+            Fault::Isolate(_)
+            | Fault::Part(..)
+            | Fault::Deafen { .. }
+            | Fault::PartAll
+            | Fault::Lose(_)
+            | Fault::LoseOneWay { .. }
+            | Fault::Delay(_)
+            | Fault::Duplicate(_)
+            | Fault::Mend => self.strike_network(fault),
             Fault::Crash(node, down) => self.crash(*node, *down),
             Fault::CrashUnsynced(node, down) => {
                 self.ambush.insert(*node, Ambush::anything(self.now, *down));
             }
             Fault::Stop(node, down) => self.stop(*node, *down),
-            Fault::Replace(node, down) => {
-                // While the others cannot do without what it has nobody can give it back.
-                if self.everybody_votes() {
-                    self.crash(*node, *down);
-                    self.on_disk(*node, Disk::replace);
-                }
-            }
+            Fault::Replace(node, down) => self.replace(*node, *down),
             Fault::LoseVote {
                 voter,
                 winner,
@@ -85,6 +63,60 @@ impl World {
             Fault::MendDisk(node) => self.on_disk(*node, Disk::repair),
             Fault::Site(fault) => self.strike_site(*fault),
             Fault::Order(node) => self.obey(Order::Obey(*node)),
+        }
+    }
+
+    /// Strikes the network, if `fault` is one of it.
+    fn strike_network(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Isolate(node) => self.cut(|from, to| from == *node || to == *node),
+            Fault::Part(a, b) => self.cut(|from, to| [(*a, *b), (*b, *a)].contains(&(from, to))),
+            Fault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (*a, *b)),
+            Fault::PartAll => self.cut(|_, _| true),
+            Fault::Lose(permille) => {
+                self.network
+                    .change(|_, _| true, |link| link.loss = *permille);
+            }
+            Fault::LoseOneWay {
+                from: a,
+                to: b,
+                permille,
+            } => self.network.change(
+                |from, to| (from, to) == (*a, *b),
+                |link| link.loss = *permille,
+            ),
+            Fault::Delay(most) => {
+                self.network
+                    .change(|_, _| true, |link| link.delay.1 = *most);
+            }
+            Fault::Duplicate(permille) => {
+                self.network
+                    .change(|_, _| true, |link| link.duplicates = *permille);
+            }
+            Fault::Mend => self.network.heal(),
+            Fault::Crash(..)
+            | Fault::CrashUnsynced(..)
+            | Fault::Stop(..)
+            | Fault::Replace(..)
+            | Fault::LoseVote { .. }
+            | Fault::LoseEntries { .. }
+            | Fault::PowerCut(_)
+            | Fault::Stall(..)
+            | Fault::Jump(..)
+            | Fault::SlowDisk(..)
+            | Fault::FullDisk(_)
+            | Fault::MendDisk(_)
+            | Fault::Site(_)
+            | Fault::Order(_) => {}
+        }
+    }
+
+    /// Takes the power and the disk from a member. While the others cannot do without what it has nobody
+    /// could give it back.
+    fn replace(&mut self, node: NodeId, down: Millis) {
+        if self.everybody_votes() {
+            self.crash(node, down);
+            self.on_disk(node, Disk::replace);
         }
     }
 
