@@ -16,8 +16,8 @@ use lab::host::{Change, Host};
 use lab::link::Plug;
 use lab::process::Process;
 use lab::sandbox::Sandbox;
-use lab::topology::Side;
 use lab::topology::pair_witness::{LAN_GATEWAY, LAN_GATEWAY_V6, SERVER, SERVER_V6};
+use lab::topology::{Arbiter, Side};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -170,6 +170,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Our side with that interval.
 const SLOW: Files<'static> = Files {
     advertisement_ms: 100,
+    arbiter: Arbiter::Witness,
     edit: &|_, text: &str| text.to_owned(),
 };
 

@@ -2,6 +2,11 @@
 //!
 //! To be run with `cargo test --release -p sim --features mutants --test mutants`.
 
+#![expect(
+    clippy::panic,
+    reason = "a mutant that gets away is a failure of the test"
+)]
+
 use raft::seam::{Mutant, choose};
 use sim::{Topology, Trace};
 
