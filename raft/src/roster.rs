@@ -105,9 +105,13 @@ impl View {
         record.is_some_and(|record| record.standing == MemberStanding::Member)
     }
 
-    /// Whether anybody may show the certificate with that fingerprint.
-    pub(crate) fn knows(&self, certificate: Fingerprint) -> bool {
-        self.list.is_empty() || self.list.iter().any(|record| record.shows(certificate))
+    /// Whether anybody may show that certificate.
+    pub(crate) fn knows(&self, certificate: CertificateRecord) -> bool {
+        let may_show = |record: &MemberRecord| match self.judge(record.id, certificate) {
+            Judgement::NoList | Judgement::Known => true,
+            Judgement::NotAMember | Judgement::OtherCertificate => false,
+        };
+        self.list.is_empty() || self.list.iter().any(may_show)
     }
 
     /// How `node` ceased to be a member, if who shows that certificate did.

@@ -1,16 +1,19 @@
 //! Behind the door, before anything of a request is read: who may ask what, how long, how many at a time.
 //!
 //! ```text
-//!   connection ── request ──► Entrance ── to join: a few at a time, in little time ─► message ─► Service
-//!                                     └── anything else: a known certificate ───────┘
+//!   connection ── request ──► Entrance ─┬─ to join: a few at a time, in little time ─► message ─► Service
+//!                                       ├─ of a known certificate ────────────────────┤
+//!                                       └─ of the authority's, unknown: as to join ───┘
 //! ```
+//! A certificate that the cluster's authority has signed and nobody knows is that of a machine that was
+//! removed, which is told so.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use identity::fingerprint;
+use identity::Certificate;
 use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::body::Body;
@@ -19,6 +22,7 @@ use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower::{Layer, Service};
 
 use super::whole::Whole;
+use crate::issuer::record_of;
 use crate::local::Local;
 
 /// The one question that needs no certificate.
@@ -29,6 +33,16 @@ const NEWCOMERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Largest question of somebody who is no member yet.
 pub(super) const MAX_JOIN: usize = 16 << 10;
+
+/// Who asks something.
+enum Guest {
+    /// Its certificate is known.
+    Member,
+    /// It may have something short to say.
+    Newcomer,
+    /// It shows nothing.
+    Nobody,
+}
 
 /// Puts an [`Entrance`] before a service.
 #[derive(Clone)]
@@ -51,15 +65,23 @@ impl Watchman {
         }
     }
 
-    /// Whether somebody whom the members know shows a certificate on this connection.
-    fn knows<B>(&self, request: &Request<B>) -> bool {
+    /// Who it is that asks.
+    fn look<B>(&self, request: &Request<B>) -> Guest {
+        if request.uri().path() == JOIN {
+            return Guest::Newcomer;
+        }
         if !self.secured {
-            return true;
+            return Guest::Member;
         }
         let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
         let shown = connection.and_then(TlsConnectInfo::peer_certs);
         let shown = shown.as_ref().and_then(|shown| shown.first());
-        shown.is_some_and(|shown| self.local.roster.now().knows(fingerprint(shown)))
+        let read = shown.map(|shown| Certificate::from_der(shown.clone().into_owned()));
+        match read {
+            Some(Ok(shown)) if self.local.roster.now().knows(record_of(&shown)) => Guest::Member,
+            Some(Ok(_)) => Guest::Newcomer,
+            Some(Err(_)) | None => Guest::Nobody,
+        }
     }
 }
 
@@ -95,33 +117,45 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let watchman = &self.watchman;
-        if request.uri().path() == JOIN {
-            let Ok(place) = Arc::clone(&watchman.newcomers).try_acquire_owned() else {
-                return refused(&Status::resource_exhausted(
-                    "too many ask to join at a time: ask again",
-                ));
-            };
-            let answer = self.inner.call(request.map(|body| {
-                let end = tokio::time::sleep(PATIENCE);
-                Body::new(Whole::new(body, MAX_JOIN).until(end))
-            }));
-            return Box::pin(async move {
-                let answer = answer.await;
-                drop(place);
-                answer
-            });
-        }
-        if !watchman.knows(&request) {
-            return refused(&Status::unauthenticated(
+        match self.watchman.look(&request) {
+            Guest::Member => {
+                let most = self.watchman.most;
+                let request = request.map(|body| Body::new(Whole::new(body, most)));
+                Box::pin(self.inner.call(request))
+            }
+            Guest::Newcomer => self.hear_newcomer(request),
+            Guest::Nobody => refused(&Status::unauthenticated(
                 "no certificate of a member of this cluster",
-            ));
+            )),
         }
-        let most = watchman.most;
-        Box::pin(
-            self.inner
-                .call(request.map(|body| Body::new(Whole::new(body, most)))),
-        )
+    }
+}
+
+impl<S> Entrance<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+{
+    /// Hears something short, from a few at a time.
+    fn hear_newcomer(
+        &mut self,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Result<Response<Body>, S::Error>> {
+        let Ok(place) = Arc::clone(&self.watchman.newcomers).try_acquire_owned() else {
+            return refused(&Status::resource_exhausted(
+                "too many ask to join at a time: ask again",
+            ));
+        };
+        let answer = self.inner.call(request.map(|body| {
+            let end = tokio::time::sleep(PATIENCE);
+            Body::new(Whole::new(body, MAX_JOIN).until(end))
+        }));
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(place);
+            answer
+        })
     }
 }
 
