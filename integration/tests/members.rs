@@ -3,7 +3,6 @@
 //! Each case has a pair of its own; see `failover.rs` for the rules of the house.
 
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::{Files, Pair, wait};
@@ -22,8 +21,8 @@ const CASES: &[(&str, Case)] = &[(
 
 /// Exit status of what was not done.
 const REFUSED: i32 = 1;
-/// For a node that nobody knows any more to be taken in all the same, if that could happen.
-const LONG_ENOUGH: Duration = Duration::from_secs(4);
+/// Exit status of a process whose machine was removed.
+const REMOVED: i32 = 8;
 
 fn main() -> ExitCode {
     harness::main(CASES)
@@ -57,16 +56,14 @@ fn a_lost_node_is_removed_only_after_somebody_has_said_who_goes_on(
     pair.commit(left, &text)?
         .did("Configuration 2 is committed")?;
 
-    // The machine turns up again: nobody takes it in, and it changes nothing.
+    // The machine turns up again: it is told that it was removed, ends, and changes nothing.
     pair.start(Member::Node(lost))?;
-    pair.agrees(lost, "a word on agreement", |seen| seen.state != "settled")?;
-    wait::throughout(LONG_ENOUGH, || {
-        let [left, lost] = [left, lost].map(|side| pair.agreement(side));
-        let (left, lost) = (left?, lost?);
-        ensure!(lost.lineage.0 == 1, "{lost:?}");
-        ensure!(left.lineage.0 == 2 && left.state == "settled", "{left:?}");
-        Ok(())
-    })?;
+    let end = pair.wait_for_end(Member::Node(lost))?;
+    let words = pair.last_words(Member::Node(lost), 5);
+    ensure!(end.code() == Some(REMOVED), "{end}: {words}");
+    ensure!(words.contains("tandem cluster join"), "{words}");
+    let seen = pair.agreement(left)?;
+    ensure!(seen.lineage.0 == 2 && seen.state == "settled", "{seen:?}");
     ensure!(members(&pair, left)? == ["a"], "it is back");
     ensure!(pair.runs(left)? == text);
     pair.check_running()
