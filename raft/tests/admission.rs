@@ -158,7 +158,7 @@ impl Wrong {
             }
             Self::Version => {
                 question.protocol = 0;
-                "upgrade the sender"
+                "upgrade that member first"
             }
             Self::SecretOfLength(length) => {
                 question.secret = vec![9; *length].into();
