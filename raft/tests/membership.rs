@@ -277,8 +277,8 @@ async fn a_witness_joins_under_either_leader() {
 
 /// Whoever is lost is followed by a new machine, whoever else leads meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_member_is_replaced_under_either_leader() {
-    for (lost, leader) in [(A, B), (B, A), (W, A), (W, B)] {
+async fn either_node_is_replaced_while_the_other_leads() {
+    for (lost, leader) in [(A, B), (B, A)] {
         let mut machines = pair_with_witness().await;
         led_by(&mut machines, leader).await;
         let [a, b, w] = machines;
@@ -287,13 +287,7 @@ async fn every_member_is_replaced_under_either_leader() {
             .partition(|machine| machine.id != lost);
         old.iter_mut().next().unwrap().stop().await;
         let at_leader = rest.iter().find(|machine| machine.id == leader).unwrap();
-        let name = if lost == A {
-            "a"
-        } else if lost == B {
-            "b"
-        } else {
-            "w"
-        };
+        let name = if lost == A { "a" } else { "b" };
         let life = Duration::from_mins(10);
         let invited = at_leader.membership().replace(name, life).await.unwrap();
         let mut new = join(&invited.token, name).await.unwrap();
