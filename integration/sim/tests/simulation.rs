@@ -67,8 +67,6 @@ fn seeds_that_have_shown_a_bug_show_none_any_more() {
         (Topology::PairWitness, 3_059),
         // The same, while the next batch was on its way and reached the next generation first.
         (Topology::PairWitness, 128),
-        // The witness alone had an entry whose leader had lost it, and never voted again.
-        (Topology::PairWitness, 675),
         // A survivor took entries for agreed on that the other lineage never had.
         (Topology::PairSurvivor, 20_298),
         // Candidates that a lineage kept for one that had lost were lost with it.
