@@ -92,6 +92,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let (local, peers) = (&parts.local, &parts.peers);
     let control = Proposer::<ControlGroup>::new(local, peers);
     let state = Proposer::<MemoryGroup>::new(local, peers);
+    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
     let (view, lineage) = watch::channel(LineageView::default());
     let (questions, asked) = mpsc::channel(QUESTIONS);
     let server = Server {
@@ -102,6 +103,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         questions,
         partials: Arc::default(),
         turns: Arc::default(),
+        hub: Arc::clone(&hub),
     };
     let (tell, answers) = watch::channel(Vec::new());
     let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
@@ -132,7 +134,7 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let (counter, tickets) = Counter::new();
     let attending = attend(control.clone(), tickets, inner.shutdown());
     inner.spawn("proposals", attending);
-    let state = start_state((control.clone(), state), agreed.clone(), inner);
+    let state = start_state((control.clone(), state, hub), agreed.clone(), inner);
     let control = Control {
         local: control.local,
         seat: control.seat,
@@ -163,12 +165,11 @@ pub(crate) async fn until(mut shutdown: Shutdown, task: impl Future<Output = ()>
 
 /// Starts what keeps this member in the state group and tells the group what the node does.
 fn start_state(
-    (control, state): (Proposer<ControlGroup>, Proposer<MemoryGroup>),
+    (control, state, hub): (Proposer<ControlGroup>, Proposer<MemoryGroup>, Arc<Hub>),
     agreed: watch::Receiver<Arc<ControlState>>,
     inner: &mut Subsystem,
 ) -> StateGroup {
     let local = Arc::clone(&state.local);
-    let hub = Arc::new(Hub::new(local.me.id, local.limits.unread));
     let pending = Arc::new(Pending::new(local.limits.pending));
     let generations = Generations {
         control,

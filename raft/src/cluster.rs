@@ -85,7 +85,13 @@ impl Control {
         let (done, answer) = oneshot::channel();
         let order = Order { reason, by, done };
         self.orders.send(order).await.map_err(|_| stopped())?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        let lineage = answer.await.unwrap_or_else(|_| Err(stopped()))?;
+        // Whoever gave the order may propose as soon as it is told. The election is one write.
+        if let Some(running) = self.seat.running() {
+            let patience = self.local.timing.propose;
+            let _or_soon = tokio::time::timeout(patience, running.becomes_leader()).await;
+        }
+        Ok(lineage)
     }
 
     /// How the store of this member is.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use raft_state::Incarnation;
 use types::NodeId;
 
 use crate::group::{ControlGroup, Group, MemberId};
@@ -42,6 +43,12 @@ pub(crate) async fn admit<G: Group>(
     let (Ok(_turn), Some(_entered)) = (seat.admission.try_lock(), running.gate.enter()) else {
         return JoinReply::NotYet;
     };
+    if let Some(later) = running.lives(newcomer.node).into_iter().max()
+        && later > newcomer.incarnation
+    {
+        local.at_odds(newcomer.node, &later_life(later, newcomer));
+        return JoinReply::NotYet;
+    }
     let id = newcomer.to_u64();
     if voters_for_good::<G>(&running.committed_membership()).contains(&id) {
         return JoinReply::Member;
@@ -67,6 +74,14 @@ pub(crate) async fn admit<G: Group>(
         }
         Ok(Err(_)) | Err(_) => JoinReply::NotYet,
     }
+}
+
+/// Of a machine that lost its disk, whose clock is behind, and whom nobody told when it started.
+fn later_life(later: Incarnation, newcomer: MemberId) -> String {
+    format!(
+        "it started as life {} of its number, and life {later} was here before: set its clock and start it again",
+        newcomer.incarnation
+    )
 }
 
 /// Asks for `running`'s member to be taken in, or does it here: one that leads without being a voter for
@@ -145,8 +160,6 @@ fn awaited(me: NodeId, founder: Option<NodeId>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use raft_state::Incarnation;
-
     use super::*;
 
     #[test]

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
+use raft_state::Incarnation;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, watch};
-use types::Instant;
+use types::{Instant, NodeId};
 
 use crate::group::{Consensus, Group, MemberId, StoredMembership};
 use crate::status::Health;
@@ -62,6 +63,16 @@ impl<G: Group> Running<G> {
         metrics.membership_config.as_ref().clone()
     }
 
+    /// Every life of `node` among the members that were proposed last.
+    pub(crate) fn lives(&self, node: NodeId) -> Vec<Incarnation> {
+        let newest = self.newest_membership();
+        let ids = newest
+            .nodes()
+            .filter_map(|(id, ())| MemberId::from_u64(*id));
+        let lives = ids.filter(|id| id.node == node).map(|id| id.incarnation);
+        lives.collect()
+    }
+
     /// Whether it is agreed on that this instance's vote counts.
     pub(crate) fn is_voter(&self) -> bool {
         let membership = self.committed_membership();
@@ -106,6 +117,16 @@ impl<G: Group> Running<G> {
     pub(crate) async fn becomes_voter(&self) {
         let mut metrics = self.raft.metrics();
         while !self.is_voter() && self.fatal().is_none() {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until this instance leads, or it ends. Cancel safe.
+    pub(crate) async fn becomes_leader(&self) {
+        let mut metrics = self.raft.metrics();
+        while metrics.borrow_watched().state != ServerState::Leader && self.fatal().is_none() {
             if metrics.changed().await.is_err() {
                 return;
             }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use raft_state::Incarnation;
 use runtime::{Clock, Shutdown, Subsystem};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,17 +24,22 @@ use crate::issuer::Issuer;
 use crate::keeper::Keeper;
 use crate::local::Local;
 use crate::members::Membership;
-use crate::network::Peers;
+use crate::membership::QUESTION;
 use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
+use crate::network::{Peers, newest_life};
 use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
 use crate::signer::Signer;
-use crate::store::{DiskStore, Journal, Recovered, StoreKind, next_incarnation, open_or_replace};
+use crate::store::{
+    DiskStore, Journal, Recovered, StoreKind, last_incarnation, next_incarnation, open_or_replace,
+};
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
 /// Renewals that may wait to be asked for; an operator asks for one at a time.
 const RENEWALS: usize = 4;
+/// For the others to tell a machine with a new disk which lives its number has had; later starts remember.
+const FIRST_QUESTION: Duration = Duration::from_secs(2);
 /// For what runs to end, when it is asked to.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -44,15 +50,12 @@ pub async fn start(
     clock: Clock,
     subsystem: &mut Subsystem,
 ) -> Result<Cluster, StartError> {
-    let incarnation =
-        next_incarnation(&plan.data_dir, clock.unix_millis() / 1_000).map_err(|source| {
-            StartError::DataDir {
-                path: plan.data_dir.clone(),
-                source,
-            }
-        })?;
+    // Who asks the others which lives there were; nobody hears its own number.
+    let unborn = Arc::new(Local::new(&plan, Incarnation::default(), clock)?);
+    let files = plan.tls.clone();
+    let secured = files.map(|files| secure(files, &unborn)).transpose()?;
+    let incarnation = begin_life(&plan, &unborn, secured.as_ref()).await?;
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
-    let secured = plan.tls.map(|files| secure(files, &local)).transpose()?;
     let listeners = bind(plan.listen)?;
     let (store, recovered) = open_store(&plan.data_dir, plan.store, &local)?;
     let prepared = Prepared {
@@ -77,6 +80,24 @@ pub async fn start(
             reason: "its thread ended".to_owned(),
         })
     })
+}
+
+/// Counts this start, once the others were asked for earlier lives.
+async fn begin_life(
+    plan: &ClusterPlan,
+    unborn: &Arc<Local>,
+    secured: Option<&Secured>,
+) -> Result<Incarnation, StartError> {
+    let unusable = |source| StartError::DataDir {
+        path: plan.data_dir.clone(),
+        source,
+    };
+    let last = last_incarnation(&plan.data_dir).map_err(unusable)?;
+    let patience = last.map_or(FIRST_QUESTION, |_| QUESTION);
+    let peers: Peers = Arc::new(Grpc::new(unborn, secured.map(|secured| &secured.tls)));
+    let known = newest_life(unborn, &peers, patience).await;
+    let now = unborn.clock.unix_millis() / 1_000;
+    next_incarnation(&plan.data_dir, now, known).map_err(unusable)
 }
 
 /// A witness has little to do and should be small: each thread that allocates has a heap of its own.

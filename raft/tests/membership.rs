@@ -25,13 +25,6 @@ const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 const W: NodeId = NodeId(3);
 
-/// Lives of one number are told apart by the second in which they begin.
-async fn next_second() {
-    let second = || Clock::start().unix_millis() / 1_000;
-    let now = second();
-    eventually("the next second", || second() > now).await;
-}
-
 /// A cluster of two nodes and a witness, made as an operator makes it.
 async fn pair_with_witness() -> [Machine; 3] {
     let mut a = found("west", "a");
@@ -206,7 +199,6 @@ async fn a_replaced_machine_is_followed_by_one_with_its_name_and_number() {
 
     let mut new = join(&invitation.token, "b").await.unwrap();
     assert_eq!(new.id, B);
-    next_second().await;
     new.start().await;
     new.voters_are(&[A, B, W]).await;
     eventually("the configuration on the new machine", || {
@@ -277,20 +269,66 @@ async fn a_witness_joins_under_either_leader() {
 
 /// Whoever is lost is followed by a new machine, whoever else leads meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_founder_is_replaced_while_the_other_node_leads() {
-    let mut machines = pair_with_witness().await;
-    led_by(&mut machines, B).await;
-    let [mut a, b, w] = machines;
-    a.stop().await;
-    let life = Duration::from_mins(10);
-    let invited = b.membership().replace("a", life).await.unwrap();
-    let mut new = join(&invited.token, "a").await.unwrap();
-    assert_eq!(new.id, A);
-    next_second().await;
-    new.start().await;
-    for machine in [&new, &b, &w] {
-        machine.voters_are(&[A, B, W]).await;
+async fn every_member_is_replaced_under_either_leader() {
+    for (lost, leader) in [(A, B), (B, A), (W, A), (W, B)] {
+        let mut machines = pair_with_witness().await;
+        led_by(&mut machines, leader).await;
+        let [a, b, w] = machines;
+        let (mut rest, mut old): (Vec<_>, Vec<_>) = [a, b, w]
+            .into_iter()
+            .partition(|machine| machine.id != lost);
+        old.iter_mut().next().unwrap().stop().await;
+        let at_leader = rest.iter().find(|machine| machine.id == leader).unwrap();
+        let name = if lost == A {
+            "a"
+        } else if lost == B {
+            "b"
+        } else {
+            "w"
+        };
+        let life = Duration::from_mins(10);
+        let invited = at_leader.membership().replace(name, life).await.unwrap();
+        let mut new = join(&invited.token, name).await.unwrap();
+        assert_eq!(new.id, lost);
+        new.start().await;
+        rest.push(new);
+        for machine in &rest {
+            machine.voters_are(&[A, B, W]).await;
+        }
     }
+}
+
+/// Clocks of machines are set by hand, or by nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_machine_under_a_slower_clock_begins_a_later_life() {
+    let [a, mut b, _w] = pair_with_witness().await;
+    b.stop().await;
+    let ahead = u32::try_from(Clock::start().unix_millis() / 1_000).unwrap() + 100_000;
+    std::fs::write(b.path("data/incarnation"), ahead.to_string()).unwrap();
+    b.start().await;
+    let before = b.cluster().state.incarnation();
+    assert!(before.0 > ahead);
+    eventually("this life among the members", || {
+        let members = a.cluster().state.status().members;
+        members.iter().any(|b| b.incarnation == Some(before))
+    })
+    .await;
+    b.stop().await;
+    let life = Duration::from_mins(10);
+    let invited = a.membership().replace("b", life).await.unwrap();
+    let mut new = join(&invited.token, "b").await.unwrap();
+    new.start().await;
+    assert!(new.cluster().state.incarnation() > before);
+    a.voters_are(&[A, B, W]).await;
+    // Lives order what nodes say: of an earlier one nothing would be taken any more.
+    new.cluster()
+        .state
+        .publish(vec![put(7, 1)], vec![])
+        .unwrap();
+    eventually("its session on A", || {
+        a.cluster().state.state().session_count() == 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

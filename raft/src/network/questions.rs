@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::raft::{HelloReply, HelloRequest, Kind};
-use raft_state::Versioned;
 use raft_state::yielding::{Answer, Question};
+use raft_state::{Incarnation, Versioned};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use types::{Instant, NodeId};
@@ -122,6 +122,18 @@ pub(crate) async fn join<G: Group>(
 /// Asks every other member how it is; those that do not answer within `patience` are not in the list.
 pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> Vec<HelloReply> {
     hello_to(local.others(), local, peers, patience).await
+}
+
+/// The newest life of this member's number that the others know of, as far as they answer within
+/// `patience`. Asked before this one's begins, so that none of them can be it.
+pub(crate) async fn newest_life(
+    local: &Local,
+    peers: &Peers,
+    patience: Duration,
+) -> Option<Incarnation> {
+    let answers = hello(local, peers, patience).await;
+    let lives = answers.iter().map(|answer| Incarnation(answer.life));
+    lives.max().filter(|life| life.0 > 0)
 }
 
 async fn hello_to(

@@ -8,7 +8,7 @@ use proto::raft::{
     Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
 };
 use raft_state::yielding::Question;
-use raft_state::{ControlLineage, Lineage};
+use raft_state::{ControlLineage, Incarnation, Lineage};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::NodeId;
 
@@ -19,6 +19,7 @@ use super::seal;
 use super::sieve::Ears;
 use super::snapshot::Partials;
 use super::transport::{Failure, Replies};
+use crate::changes::Hub;
 use crate::dismissed::Dismissed;
 use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
 use crate::lineage::{Asked, LineageView};
@@ -42,6 +43,8 @@ pub struct Server {
     pub(crate) partials: Arc<Partials>,
     /// Who is heard next.
     pub(crate) turns: Arc<Turns>,
+    /// What the state group has agreed on.
+    pub(crate) hub: Arc<Hub>,
 }
 
 impl std::fmt::Debug for Server {
@@ -157,7 +160,7 @@ impl Server {
             return Err(wrong(format!("this is node {}", self.local.me.id)));
         }
         version::check(question.protocol).map_err(|old| wrong(old.to_string()))?;
-        self.member(NodeId(u8::try_from(question.source).unwrap_or_default()))?;
+        let asker = self.member(NodeId(u8::try_from(question.source).unwrap_or_default()))?;
         let patience = self.local.timing.state.election_max * 2;
         let (control, state) = (self.control.running(), self.state.running());
         let seen = question.notice_seen;
@@ -184,8 +187,19 @@ impl Server {
             name: self.local.me.name.to_string(),
             protocol: version::PROTOCOL,
             software: version::SOFTWARE.to_owned(),
+            life: self.newest_life(asker.id).map_or(0, |life| life.0),
             dismissal: None,
         })
+    }
+
+    /// The newest life of `node` that is known here: of members of both groups, and of those whose
+    /// sessions are left when their member has gone.
+    fn newest_life(&self, node: NodeId) -> Option<Incarnation> {
+        let control = self.control.running().map(|group| group.lives(node));
+        let state = self.state.running().map(|group| group.lives(node));
+        let spoken = self.hub.agreed().ask(|state| state.last_batch(node));
+        let members = control.into_iter().chain(state).flatten();
+        members.chain(spoken.map(|(life, _)| life)).max()
     }
 
     /// What is said to a machine that is a member no more, and nothing else.

@@ -33,7 +33,7 @@ mod watermark;
 pub(crate) use codec::{decode, encode};
 pub use engine::StoreKind;
 pub use health::{NoRoom, StorageHealth};
-pub(crate) use incarnation::next_incarnation;
+pub(crate) use incarnation::{last_incarnation, next_incarnation};
 pub(crate) use journal::Journal;
 #[cfg(test)]
 pub(crate) use kept::Keeping;
