@@ -175,12 +175,15 @@ fn of_two_survivors_one_wins_and_what_the_other_committed_is_kept(sandbox: &Sand
 
 /// `show ha` and the log of a node speak of the candidate.
 fn raised(pair: &Pair, side: Side, name: &str) -> Result<()> {
-    let ha = pair.verdict(side, "degraded")?;
-    let checks = ha.get("checks").context("checks")?.to_string();
-    ensure!(
-        checks.contains("\"candidates\"") && checks.contains(name),
-        "{checks}"
-    );
+    wait::until("the check of candidates", || {
+        let ha = pair.verdict(side, "degraded")?;
+        let checks = ha.get("checks").context("checks")?.to_string();
+        ensure!(
+            checks.contains("\"candidates\"") && checks.contains(name),
+            "{checks}"
+        );
+        Ok(Some(()))
+    })?;
     let words = pair.last_words(Member::Node(side), 10_000);
     let told = words.matches("event=\"candidate\"").count();
     ensure!(told == 1, "it was told {told} times:\n{words}");
