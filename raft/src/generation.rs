@@ -194,10 +194,12 @@ impl Generations {
         let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
             .probed_by(probe);
         let log = LogStore::in_memory();
+        let turn = clients.turn.clone();
         let raft =
             openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
                 .await
                 .map_err(|error| error.to_string())?;
+        turn.follow(&raft);
         raft.runtime_config().elect(!local.is_witness());
         let running = Running {
             raft,

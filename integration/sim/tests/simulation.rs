@@ -67,6 +67,8 @@ fn seeds_that_have_shown_a_bug_show_none_any_more() {
         (Topology::PairWitness, 3_059),
         // The same, while the next batch was on its way and reached the next generation first.
         (Topology::PairWitness, 128),
+        // The witness alone had an entry whose leader had lost it, and never voted again.
+        (Topology::PairWitness, 675),
         // A survivor took entries for agreed on that the other lineage never had.
         (Topology::PairSurvivor, 20_298),
         // Candidates that a lineage kept for one that had lost were lost with it.
@@ -79,6 +81,14 @@ fn seeds_that_have_shown_a_bug_show_none_any_more() {
     ];
     for (topology, seed) in found {
         let run = sim::run_plain(topology, seed, Trace::default());
+        assert_eq!(run.outcome, Ok(()), "{topology}, seed {seed}");
+    }
+    let found_with_traps = [
+        // The witness was told of entries that, beside the leader, only a learner had.
+        (Topology::PairWitness, 108_397),
+    ];
+    for (topology, seed) in found_with_traps {
+        let run = sim::run(topology, seed, Trace::default());
         assert_eq!(run.outcome, Ok(()), "{topology}, seed {seed}");
     }
 }

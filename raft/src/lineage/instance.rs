@@ -93,17 +93,19 @@ impl Instance {
         .probed_by(local.probe(ControlGroup::NAME, lineage.wire()));
         let (snapshot, end) = (machine.shared_snapshot(), machine.tell_end());
         let log = LogStore::durable(recovered, journal.clone());
+        let turn = Turn::new(log.kept());
         let clients = Clients {
             local: Arc::clone(local),
             peers: Arc::clone(&control.peers),
             id,
             generation: lineage.wire(),
-            turn: Turn::new(log.kept()),
+            turn: turn.clone(),
         };
         let raft =
             openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
                 .await
                 .map_err(|error| error.to_string())?;
+        turn.follow(&raft);
         raft.runtime_config().elect(!local.is_witness());
         let running = Running {
             raft,

@@ -214,7 +214,7 @@ impl Client {
     /// A node holds everything up to `last`.
     fn holds<G: Group>(&self, last: Option<LogId<G>>) {
         if let (false, Some(last)) = (self.strip, last) {
-            self.turn.holds(position::<G>(&last));
+            self.turn.holds(self.header.target, position::<G>(&last));
         }
     }
 

@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Plans one more fault.
-    fn later(&mut self, pause: Millis, fault: Fault) {
+    pub(super) fn later(&mut self, pause: Millis, fault: Fault) {
         let at = self.now + pause;
         let place = self.plan.partition_point(|(planned, _)| *planned <= at);
         self.plan.insert(place, (at, fault));

@@ -211,6 +211,19 @@ impl World {
         self.members.iter().all(votes)
     }
 
+    /// Whether another node holds everything of the control group that anybody holds beside `node`.
+    pub(super) fn has_more_copies(&self, node: NodeId) -> bool {
+        let end = |member: &Member| {
+            let life = member.life.as_ref()?;
+            Some(life.look(|cluster| cluster.control.status().last_log))
+        };
+        let furthest = self.members.iter().filter_map(end).max();
+        let mut others = self.members.iter();
+        others.any(|other| {
+            other.id != node && other.kind == MemberKind::Node && end(other) == furthest
+        })
+    }
+
     /// Sessions whose opener lives still, in the same life.
     fn living(&self) -> Vec<Opened> {
         let opened = self.workload.opened.iter().copied();

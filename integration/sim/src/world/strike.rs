@@ -12,6 +12,9 @@ use crate::member::{Life, Member};
 use crate::operator::Order;
 use crate::policy::Site;
 
+/// For those who lag to catch up.
+const SOON: Millis = Millis(10);
+
 impl World {
     pub(super) fn strike(&mut self, fault: &Fault) {
         self.trace.note(|| format!("fault: {fault}"));
@@ -111,12 +114,14 @@ impl World {
         }
     }
 
-    /// Takes the power and the disk from a member. While the others cannot do without what it has nobody
-    /// could give it back.
+    /// Takes the power and the disk from a member, as soon as the others can do without: what only it has
+    /// nobody could give back.
     fn replace(&mut self, node: NodeId, down: Millis) {
-        if self.everybody_votes() {
+        if self.everybody_votes() && self.has_more_copies(node) {
             self.crash(node, down);
             self.on_disk(node, Disk::replace);
+        } else {
+            self.later(SOON, Fault::Replace(node, down));
         }
     }
 
