@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ const CASES: &[(&str, Case)] = &[
     (
         "nobody_goes_on_alone_while_the_lan_still_carries_a_sign_of_the_other",
         nobody_goes_on_alone_while_the_lan_still_carries_a_sign_of_the_other,
+    ),
+    (
+        "a_standby_of_ipv6_alone_is_asked_too",
+        a_standby_of_ipv6_alone_is_asked_too,
     ),
 ];
 
@@ -228,6 +233,44 @@ fn nobody_goes_on_alone_while_the_lan_still_carries_a_sign_of_the_other(
     ensure!(pair.both_run_the_same()? == text);
     protected(&pair)?;
     load.stop_unharmed()
+}
+
+/// The same where the shared interfaces have nothing but IPv6.
+fn a_standby_of_ipv6_alone_is_asked_too(sandbox: &Sandbox) -> Result<()> {
+    let files = Files {
+        arbiter: Arbiter::Survive,
+        edit: &|_, text| without_ipv4(text),
+        ..Files::default()
+    };
+    let (mut pair, active) = Pair::start_all(sandbox, TANDEM, files)?;
+    protected(&pair)?;
+    pair.network.cut_ha(active)?;
+    for side in Side::BOTH {
+        pair.agrees(side, "a sign of the other one", |seen| {
+            let heard = ["lan0", "wan0"].map(|on| seen.says(&format!("the peer is heard on {on}")));
+            seen.state == "waiting" && heard == [true; 2]
+        })?;
+    }
+    pair.nobody_moves(active, LONG_ENOUGH)
+}
+
+/// A configuration whose interfaces have no IPv4 address.
+fn without_ipv4(text: &str) -> String {
+    let mut kept = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let mut words = line.split_whitespace();
+        let word = (words.next(), words.next());
+        let is_ipv4 = |address: &str| address.parse::<Ipv4Addr>().is_ok();
+        if let (Some("address"), Some(address)) = word
+            && is_ipv4(address)
+        {
+            lines.by_ref().find(|line| line.trim() == "exit");
+        } else if word != (Some("source-nat"), Some("true")) {
+            kept = kept + line + "\n";
+        }
+    }
+    kept
 }
 
 /// A pair whose nodes go on alone, and its active node.

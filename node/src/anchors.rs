@@ -2,21 +2,21 @@
 //! to the other node on an interface that both share, where a standby says nothing by itself.
 //!
 //! Asked only while there is no quorum, so nothing of it costs anything on a normal day. A neighbour on
-//! the subnet of a data-plane interface is asked by ARP from this node's own address there, because the
-//! kernel has no address on such an interface; every other one by an ICMP echo through the kernel.
+//! the subnet of a data-plane interface is asked by ARP or Neighbor Discovery from this node's own address
+//! there, because the kernel has no address on such an interface; every other one by an ICMP echo through
+//! the kernel.
+
+mod link;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use config::valid::{Node, Router};
-use pnet_datalink::{Channel, NetworkInterface};
 use runtime::Clock;
 use socket2::{Domain, Protocol, Socket, Type};
-use types::{MacAddr, Name};
-use wire::arp::{Operation, Station};
+use types::Name;
 use wire::icmp::Echo;
-use wire::packet::Frame;
 
 /// A neighbour that takes longer does not answer.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -32,8 +32,8 @@ pub(crate) struct Neighbour {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Way {
-    /// By ARP on a data-plane interface.
-    OnLink { device: String, source: Ipv4Addr },
+    /// Directly, on a data-plane interface.
+    OnLink { device: String, source: IpAddr },
     /// By the kernel's own routes.
     Kernel,
     /// It is one of the router's own addresses: whether it answers says nothing about the network.
@@ -71,14 +71,10 @@ impl Neighbour {
 
     /// Asks, and waits for the answer: not for a thread that others wait for.
     pub(crate) fn answers(&self, clock: Clock) -> bool {
-        let asked = match (&self.way, self.address) {
-            (Way::OnLink { device, source }, IpAddr::V4(target)) => {
-                ask_on_link(device, *source, target, clock)
-            }
-            (Way::Ours, _) => Ok(false),
-            (Way::OnLink { .. }, IpAddr::V6(_)) | (Way::Kernel, _) => {
-                ask_kernel(self.address, clock)
-            }
+        let asked = match &self.way {
+            Way::OnLink { device, source } => link::ask(device, *source, self.address, clock),
+            Way::Ours => Ok(false),
+            Way::Kernel => ask_kernel(self.address, clock),
         };
         asked.unwrap_or_else(|error| {
             tracing::debug!(neighbour = %self.address, %error, "a neighbour cannot be asked");
@@ -87,11 +83,8 @@ impl Neighbour {
     }
 }
 
-/// The way to `address` on a data-plane interface of `node` that has its subnet; by ARP, so IPv4 only.
+/// The way to `address` on a data-plane interface of `node` that has its subnet.
 fn on_link(address: IpAddr, node: &Node) -> Option<Way> {
-    if address.is_ipv6() {
-        return None;
-    }
     let interfaces = node.device_interfaces.iter().flat_map(|device| {
         let interfaces = device.network_interfaces.iter();
         interfaces.map(move |interface| (device, interface))
@@ -104,14 +97,13 @@ fn on_link(address: IpAddr, node: &Node) -> Option<Way> {
         let subnet = own.subnet();
         subnet.is_some_and(|subnet| subnet.contains(&address))
     })?;
-    // Without an address of its own the node asks as nobody (RFC 5227), which is answered.
-    let source = match (own.utility, device.is_shared(), own.ip) {
-        (Some(IpAddr::V4(utility)), _, _) => utility,
-        (None, false, IpAddr::V4(ip)) => ip,
-        (Some(IpAddr::V6(_)), _, _) | (None, true, _) | (None, false, IpAddr::V6(_)) => {
-            Ipv4Addr::UNSPECIFIED
-        }
+    // Without an address of its own the node asks as nobody (RFC 5227, RFC 4862), which is answered.
+    let nobody = match address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
+    let source = own.utility.or((!device.is_shared()).then_some(own.ip));
+    let source = source.unwrap_or(nobody);
     Some(Way::OnLink {
         device: device.interface_name.clone(),
         source,
@@ -123,51 +115,6 @@ fn is_ours(address: IpAddr, router: &Router) -> bool {
     let interfaces = devices.flat_map(|device| &device.network_interfaces);
     let mut addresses = interfaces.flat_map(|interface| &interface.addresses);
     addresses.any(|own| own.interface.ip == address || own.interface.utility == Some(address))
-}
-
-fn ask_on_link(device: &str, source: Ipv4Addr, target: Ipv4Addr, clock: Clock) -> io::Result<bool> {
-    let interface = interface(device)?;
-    let mac = interface.mac.map(|mac| MacAddr(mac.octets()));
-    let mac = mac.ok_or_else(|| io::Error::other("the device has no MAC address"))?;
-    let config = pnet_datalink::Config {
-        read_timeout: Some(SLICE),
-        promiscuous: false,
-        ..pnet_datalink::Config::default()
-    };
-    let Channel::Ethernet(mut sender, mut receiver) = pnet_datalink::channel(&interface, config)?
-    else {
-        return Err(io::Error::other("the device is no Ethernet"));
-    };
-    let mut request = Vec::new();
-    wire::build::arp_request(&mut request, Station { mac, ip: source }, target);
-    sender
-        .send_to(&request, None)
-        .ok_or_else(|| io::Error::other("no room to send"))??;
-    let until = clock.now() + PATIENCE;
-    while clock.now() < until {
-        match receiver.next() {
-            Ok(frame) if is_answer(frame, target) => return Ok(true),
-            Ok(_) => {}
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(false)
-}
-
-fn interface(device: &str) -> io::Result<NetworkInterface> {
-    let known = pnet_datalink::interfaces();
-    let found = known.into_iter().find(|interface| interface.name == device);
-    found.ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-fn is_answer(frame: &[u8], target: Ipv4Addr) -> bool {
-    match wire::packet::parse(frame) {
-        Ok(Frame::Arp(packet)) => {
-            packet.operation == Operation::Reply && packet.sender.ip == target
-        }
-        Ok(Frame::Ip(_)) | Err(_) => false,
-    }
 }
 
 fn ask_kernel(target: IpAddr, clock: Clock) -> io::Result<bool> {
@@ -227,10 +174,7 @@ mod tests {
             anchor.way,
             Way::OnLink {
                 device: device.interface_name.clone(),
-                source: match own.utility.unwrap_or(own.ip) {
-                    IpAddr::V4(ip) => ip,
-                    IpAddr::V6(_) => unreachable!("the sample's first interface has IPv4"),
-                }
+                source: own.utility.unwrap_or(own.ip),
             }
         );
         assert_eq!(Neighbour::anchor(own.ip, router, node).way, Way::Ours);
@@ -256,34 +200,19 @@ mod tests {
                 let own = addresses.filter_map(|address| address.interface.utility);
                 own.map(|own| (device.interface_name.clone(), own))
             });
-            own.filter(|(_, own)| own.is_ipv4()).collect()
+            own.collect()
         };
 
         let asked = Neighbour::of_peer(node, peer);
 
         let seen: Vec<_> = asked.iter().map(|(_, asked)| asked.address).collect();
         let expected: Vec<_> = shared(peer).into_iter().map(|(_, own)| own).collect();
-        assert!(!expected.is_empty());
+        assert!(expected.iter().any(IpAddr::is_ipv4) && expected.iter().any(IpAddr::is_ipv6));
         assert_eq!(seen, expected);
         for ((device, own), (name, asked)) in shared(node).into_iter().zip(asked) {
             assert_eq!(name.as_str(), device);
-            let IpAddr::V4(source) = own else { continue };
+            let source = own;
             assert_eq!(asked.way, Way::OnLink { device, source });
         }
-    }
-
-    #[test]
-    fn the_answer_to_another_question_is_none() {
-        let station = |last| Station {
-            mac: MacAddr([2, 0, 0, 0, 0, last]),
-            ip: Ipv4Addr::new(192, 0, 2, last),
-        };
-        let mut reply = Vec::new();
-        wire::build::arp_reply(&mut reply, station(1), station(9));
-        assert!(is_answer(&reply, station(1).ip));
-        assert!(!is_answer(&reply, station(2).ip));
-        let mut request = Vec::new();
-        wire::build::arp_request(&mut request, station(1), station(9).ip);
-        assert!(!is_answer(&request, station(1).ip));
     }
 }

@@ -108,15 +108,8 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     let (tell, answers) = watch::channel(Vec::new());
     let in_touch = keep_in_touch(server.clone(), Arc::clone(peers), tell);
     inner.spawn("in touch", until(inner.shutdown(), in_touch));
-    let (known, edition) = (parts.recovered.agreed(), parts.recovered.edition());
-    local.roster.follow(known.members(), edition);
-    let states = Arc::new(watch::Sender::new(Arc::new(known)));
-    let agreed = states.subscribe();
-    let publisher = Publisher {
-        states,
-        local: Arc::clone(local),
-        generation: 0,
-    };
+    let publisher = publisher_of(&parts);
+    let agreed = publisher.states.subscribe();
     let keeper = Keeper {
         control: control.clone(),
         journal: parts.journal,
@@ -150,6 +143,17 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
         membership: None,
     };
     (cluster, server)
+}
+
+/// Shows what the store knows to be agreed on, and then what comes.
+fn publisher_of(parts: &Parts) -> Publisher {
+    let (known, edition) = (parts.recovered.agreed(), parts.recovered.edition());
+    parts.local.roster.follow(known.members(), edition);
+    Publisher {
+        states: Arc::new(watch::Sender::new(Arc::new(known))),
+        local: Arc::clone(&parts.local),
+        generation: 0,
+    }
 }
 
 /// Runs `task` until the end is asked for. All that is spawned here may be cut off at any point where it
