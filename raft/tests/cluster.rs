@@ -19,9 +19,7 @@ const STORES: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Redb];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_and_a_witness_form_agree_and_replicate() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let lab = Lab::formed().await;
 
     let outcome = lab.cluster(B).control.propose(set_config(0, "one")).await;
     assert_eq!(
@@ -40,10 +38,7 @@ async fn two_nodes_and_a_witness_form_agree_and_replicate() {
 
     let mut changes = lab.cluster(B).state.changes();
     assert!(matches!(changes.next().await, Some(Committed::Snapshot(_))));
-    lab.cluster(A)
-        .state
-        .publish(vec![put(7, 1)], vec![])
-        .unwrap();
+    lab.publish(A, vec![put(7, 1)]);
     loop {
         match changes.next().await.unwrap() {
             Committed::Snapshot(all) if all.session(SessionId(7)).is_some() => break,
@@ -63,15 +58,13 @@ async fn two_nodes_and_a_witness_form_agree_and_replicate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_was_agreed_on_is_lost_with_the_leader() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let mut lab = Lab::formed().await;
     for number in 0..20 {
         let command = set_config(number, &format!("configuration {number}"));
         lab.cluster(A).control.propose(command).await.unwrap();
     }
     let sessions: Vec<_> = (0..500).map(|id| put(id, 1)).collect();
-    lab.cluster(A).state.publish(sessions, vec![]).unwrap();
+    lab.publish(A, sessions);
     eventually("sessions on both", || {
         [A, B].map(|node| lab.cluster(node).state.state().session_count()) == [500, 500]
     })
@@ -102,18 +95,12 @@ async fn nothing_that_was_agreed_on_is_lost_with_the_leader() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_returns_gets_every_session_under_a_new_incarnation() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let mut lab = Lab::formed().await;
     let first_life = lab.cluster(A).state.incarnation();
     lab.stop(A).await;
     let sessions: Vec<_> = (0..3_000).map(|id| put(id, 1)).collect();
-    lab.cluster(B).state.publish(sessions, vec![]).unwrap();
-    lab.cluster(B)
-        .control
-        .propose(set_config(0, "while away"))
-        .await
-        .unwrap();
+    lab.publish(B, sessions);
+    lab.commit(B, 0, "while away").await;
 
     lab.start(A).await;
 
@@ -146,18 +133,9 @@ async fn a_node_that_returns_gets_every_session_under_a_new_incarnation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_witness_votes_and_keeps_nothing() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "secret-of-the-nodes"))
-        .await
-        .unwrap();
-    lab.cluster(A)
-        .state
-        .publish(vec![put(1, 1)], vec![])
-        .unwrap();
+    let mut lab = Lab::formed().await;
+    lab.commit(A, 0, "secret-of-the-nodes").await;
+    lab.publish(A, vec![put(1, 1)]);
     let applied = |group: raft::GroupStatus| (group.applied, group.last_log);
     eventually("the witness is level", || {
         let (node, witness) = (lab.cluster(A), lab.cluster(W));
@@ -177,54 +155,9 @@ async fn a_witness_votes_and_keeps_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_may_restart_and_the_configuration_is_there() {
-    for kind in STORES {
-        let mut lab = Lab::pair_with_witness();
-        lab.keep_in(kind);
-        lab.start_all().await;
-        lab.all_voters(&[A, B, W]).await;
-        lab.cluster(A)
-            .control
-            .propose(set_config(0, "durable"))
-            .await
-            .unwrap();
-        let generation = lab.cluster(A).state.status().generation;
-
-        lab.stop_all().await;
-        lab.start_all().await;
-
-        lab.all_voters(&[A, B, W]).await;
-        for node in [A, B] {
-            let control = lab.cluster(node).control.clone();
-            eventually("the configuration", || {
-                control
-                    .state()
-                    .config()
-                    .is_some_and(|config| config.text == "durable")
-            })
-            .await;
-        }
-        assert!(lab.cluster(A).state.status().generation > generation);
-        lab.cluster(B)
-            .state
-            .publish(vec![put(1, 1)], vec![])
-            .unwrap();
-        eventually("sessions again", || {
-            lab.cluster(A).state.state().session_count() == 1
-        })
-        .await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_survive_when_the_state_group_loses_its_majority() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
-    lab.cluster(A)
-        .state
-        .publish(vec![put(1, 1), put(2, 1)], vec![])
-        .unwrap();
+    let mut lab = Lab::formed().await;
+    lab.publish(A, vec![put(1, 1), put(2, 1)]);
     eventually("sessions on B", || {
         lab.cluster(B).state.state().session_count() == 2
     })
@@ -250,126 +183,13 @@ async fn sessions_survive_when_the_state_group_loses_its_majority() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_disk_was_replaced_joins_as_a_new_member() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
-    lab.cluster(A)
-        .control
-        .propose(set_config(0, "kept by B"))
-        .await
-        .unwrap();
-    let before = lab
-        .cluster(B)
-        .control
-        .status()
-        .member(A)
-        .unwrap()
-        .incarnation;
-
-    lab.stop(A).await;
-    lab.wipe(A).await;
-    lab.start(A).await;
-
-    let returned = lab.cluster(A).clone();
-    eventually("the configuration is back", || {
-        returned.control.state().revision() == Revision(1)
-    })
-    .await;
-    eventually("its new life is a voter", || {
-        let status = lab.cluster(B).control.status();
-        let member = status.member(A).unwrap();
-        member.incarnation > before && member.role == MemberRole::Voter
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_store_is_moved_aside_and_restored_by_the_others() {
-    for kind in STORES {
-        let mut lab = Lab::pair_with_witness();
-        lab.keep_in(kind);
-        lab.start_all().await;
-        lab.all_voters(&[A, B, W]).await;
-        lab.cluster(A)
-            .control
-            .propose(set_config(0, "kept by B"))
-            .await
-            .unwrap();
-        lab.stop(A).await;
-        lab.damage(A);
-
-        lab.start(A).await;
-
-        let returned = lab.cluster(A).clone();
-        eventually("the configuration is back", || {
-            returned.control.state().revision() == Revision(1)
-        })
-        .await;
-        assert!(lab.data_dir(A).join("control.damaged").exists());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_alone_refuses_to_start_on_a_damaged_store_and_touches_nothing() {
-    for kind in STORES {
-        let mut lab = Lab::alone();
-        lab.keep_in(kind);
-        lab.start(A).await;
-        lab.cluster(A)
-            .control
-            .propose(set_config(0, "only here"))
-            .await
-            .unwrap();
-        lab.stop(A).await;
-        lab.damage(A);
-
-        let error = lab.try_start(A).await.unwrap_err();
-
-        let raft::StartError::OnlyStoreDamaged { path, .. } = &error else {
-            panic!("{error}");
-        };
-        assert_eq!(*path, lab.data_dir(A).join("control"));
-        assert!(!lab.data_dir(A).join("control.damaged").exists());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_refuses_to_start_on_a_store_of_the_other_library() {
-    let mut lab = Lab::alone();
-    lab.start(A).await;
-    lab.stop(A).await;
-    lab.keep_in(StoreKind::Redb);
-
-    let error = lab.try_start(A).await.unwrap_err();
-
-    let raft::StartError::Store(refused) = &error else {
-        panic!("{error}");
-    };
-    let text = refused.to_string();
-    assert!(
-        text.contains("written by sled, and redb was chosen"),
-        "{text}"
-    );
-    lab.keep_in(StoreKind::Sled);
-    lab.start(A).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_alone_agrees_with_itself_and_remembers() {
     for kind in STORES {
         let mut lab = Lab::alone();
         lab.keep_in(kind);
         lab.start(A).await;
-        lab.cluster(A)
-            .control
-            .propose(set_config(0, "one"))
-            .await
-            .unwrap();
-        lab.cluster(A)
-            .state
-            .publish(vec![put(1, 1)], vec![])
-            .unwrap();
+        lab.commit(A, 0, "one").await;
+        lab.publish(A, vec![put(1, 1)]);
         eventually("the session", || {
             lab.cluster(A).state.state().session_count() == 1
         })
@@ -388,9 +208,7 @@ async fn a_node_alone_agrees_with_itself_and_remembers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_and_strangers_do_not_hurt() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let lab = Lab::formed().await;
     for garbage in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         &[0xff; 4096],
@@ -403,11 +221,7 @@ async fn garbage_and_strangers_do_not_hurt() {
     let mut stranger = Lab::stranger_to(&lab);
     stranger.start(B).await;
 
-    lab.cluster(B)
-        .control
-        .propose(set_config(0, "undisturbed"))
-        .await
-        .unwrap();
+    lab.commit(B, 0, "undisturbed").await;
     assert_eq!(lab.cluster(A).control.status().health, Health::Ok);
     let refused = stranger
         .cluster(B)
@@ -472,10 +286,7 @@ async fn a_pair_without_a_witness_freezes_alone_and_goes_on_together() {
     let mut lab = Lab::pair();
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
-    lab.cluster(A)
-        .state
-        .publish(vec![put(1, 1)], vec![])
-        .unwrap();
+    lab.publish(A, vec![put(1, 1)]);
     eventually("the session on B", || {
         lab.cluster(B).state.state().session_count() == 1
     })
@@ -539,9 +350,7 @@ async fn without_a_quorum_changes_merge_and_are_refused_beyond_the_bound() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn port_blocks_are_claimed_through_either_node_and_never_twice() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let lab = Lab::formed().await;
     let claim = |node| ControlCommand::ClaimPortBlocks {
         node,
         address: "198.51.100.1".parse().unwrap(),
@@ -563,9 +372,7 @@ async fn port_blocks_are_claimed_through_either_node_and_never_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_names_everybody_and_a_silent_member_grows_old() {
-    let mut lab = Lab::pair_with_witness();
-    lab.start_all().await;
-    lab.all_voters(&[A, B, W]).await;
+    let mut lab = Lab::formed().await;
     let status = lab.cluster(B).control.status();
     let kinds: Vec<_> = status.members.iter().map(|member| member.kind).collect();
     assert_eq!(

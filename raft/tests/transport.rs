@@ -9,7 +9,7 @@ mod support;
 
 use raft::TlsFiles;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::{Lab, eventually, put, set_config};
+use support::{Lab, eventually, put};
 use types::NodeId;
 
 const A: NodeId = NodeId(1);
@@ -26,15 +26,8 @@ async fn members_with_certificates_of_one_authority_form_a_cluster() {
     }
     lab.start_all().await;
     lab.all_voters(&[A, B, W]).await;
-    lab.cluster(B)
-        .control
-        .propose(set_config(0, "over TLS"))
-        .await
-        .unwrap();
-    lab.cluster(A)
-        .state
-        .publish(vec![put(1, 1)], vec![])
-        .unwrap();
+    lab.commit(B, 0, "over TLS").await;
+    lab.publish(A, vec![put(1, 1)]);
     eventually("the session on B", || {
         lab.cluster(B).state.state().session_count() == 1
     })

@@ -18,10 +18,15 @@ use raft::{
     Applicant, Cluster, ClusterPlan, Dismissed, Health, Issuing, JoinError, Joined, Limits, Listen,
     Member, MemberKind, MemberRole, Membership, Pace, Timing, TlsFiles,
 };
+use raft_state::ControlCommand;
 use runtime::{Clock, Subsystem};
 use types::{Edition, Name, NodeId};
 
 use crate::support::eventually;
+
+pub(crate) const A: NodeId = NodeId(1);
+pub(crate) const B: NodeId = NodeId(2);
+pub(crate) const W: NodeId = NodeId(3);
 
 /// For a member to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -227,5 +232,47 @@ impl Machine {
                 })
         })
         .await;
+    }
+}
+
+/// A cluster of two nodes and a witness, made as an operator makes it.
+pub(crate) async fn pair_with_witness() -> [Machine; 3] {
+    let mut a = found("west", "a");
+    a.start().await;
+    a.listed().await;
+    grow(&a).await;
+    let mut b = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
+    b.start().await;
+    a.voters_are(&[A, B]).await;
+    // The second node can make members, too.
+    let mut w = join(&b.invite(MemberKind::Witness).await, "w")
+        .await
+        .unwrap();
+    w.start().await;
+    for machine in [&a, &b, &w] {
+        machine.voters_are(&[A, B, W]).await;
+    }
+    [a, b, w]
+}
+
+/// Has `wanted` lead the control group of two nodes and a witness: the other node goes until it does.
+pub(crate) async fn led_by([a, b, w]: &mut [Machine; 3], wanted: NodeId) {
+    let leader = |machine: &Machine| machine.cluster().control.status().leader;
+    let rival = if wanted == A { &mut *b } else { &mut *a };
+    rival.stop().await;
+    eventually("its election", || leader(w) == Some(wanted)).await;
+    rival.start().await;
+    for machine in [a, b, w] {
+        machine.voters_are(&[A, B, W]).await;
+        assert_eq!(leader(machine), Some(wanted));
+    }
+}
+
+/// Fills the log with more than one message carries, so that nobody learns the lists of members in one go.
+async fn grow(machine: &Machine) {
+    for _ in 0..30 {
+        let name = "nobody's".into();
+        let command = ControlCommand::DropCandidate { name };
+        machine.cluster().control.propose(command).await.unwrap();
     }
 }

@@ -21,7 +21,7 @@ use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
     StartError, StoreKind, Timing, TlsFiles,
 };
-use raft_state::ControlCommand;
+use raft_state::{ControlCommand, ControlOutcome};
 use runtime::{Clock, Subsystem};
 use types::flow_key::{Endpoint, FlowKey, Protocol};
 use types::{Epoch, Giid, Hop, Name, NodeId, Revision, SessionChange, SessionId, SessionRecord};
@@ -112,6 +112,14 @@ impl Lab {
         ])
     }
 
+    /// Two nodes and a witness that all vote in both groups.
+    pub(crate) async fn formed() -> Self {
+        let mut lab = Self::pair_with_witness();
+        lab.start_all().await;
+        lab.all_voters(&[NodeId(1), NodeId(2), NodeId(3)]).await;
+        lab
+    }
+
     pub(crate) fn pair() -> Self {
         Self::with(&[(1, MemberKind::Node), (2, MemberKind::Node)])
     }
@@ -144,6 +152,20 @@ impl Lab {
             store: StoreKind::default(),
             cables: BTreeMap::new(),
         }
+    }
+
+    /// Commits a configuration on `node`, which is not stale.
+    pub(crate) async fn commit(&self, node: NodeId, base: u64, text: &str) {
+        let outcome = self.cluster(node).control.propose(set_config(base, text));
+        let revision = Revision(base + 1);
+        let committed = ControlOutcome::ConfigSet { revision };
+        assert_eq!(outcome.await, Ok(committed));
+    }
+
+    /// Tells the cluster of sessions on `node`.
+    pub(crate) fn publish(&self, node: NodeId, sessions: Vec<SessionChange>) {
+        let state = &self.cluster(node).state;
+        state.publish(sessions, vec![]).unwrap();
     }
 
     /// A pair whose members reach each other by cables that can be cut.
