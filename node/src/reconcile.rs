@@ -78,6 +78,7 @@ impl Follow {
 
     async fn follow(&mut self, state: &ControlState) {
         if let Some(redundancy) = &self.redundancy {
+            redundancy.expect_peer(self.site.peer().map(|peer| peer.id));
             redundancy.seen_epoch(state.highest_epoch());
         }
         let replaced = self.running.borrow().is_replaced_by(state);

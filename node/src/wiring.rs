@@ -124,8 +124,9 @@ fn start(
     reconcile::share_reserve(&data_plane, &site.nodes(), &site, &running);
     warn_about_cores(node, process.cores);
     let seen = cluster.control.state().highest_epoch();
-    let key = heartbeat_key(bootstrap)?;
-    let planned = plan::redundancy::compile(bootstrap, router, node, seen, key);
+    let peer = site.peer().map(|peer| peer.id);
+    let heard = (peer, heartbeat_key(bootstrap)?);
+    let planned = plan::redundancy::compile(bootstrap, router, node, seen, heard);
     let redundancy = start_redundancy(
         planned,
         (process.node, seen),
