@@ -2,14 +2,17 @@
 //!
 //! Each case has a pair of its own; see `failover.rs` for the rules of the house.
 
+use std::net::UdpSocket;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
-use integration::{Files, Pair, wait};
+use integration::{Files, Pair, sockets, wait};
 use lab::cluster::Member;
 use lab::harness::{self, Case};
 use lab::sandbox::Sandbox;
+use lab::topology::pair_witness::SERVER;
 use lab::topology::{Arbiter, Side};
+use raft_state::port_block;
 use serde_json::Value;
 
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
@@ -82,6 +85,9 @@ fn a_removed_node_is_forgotten_and_another_takes_its_place_while_the_first_runs_
 ) -> Result<()> {
     let mut pair = founded_and_joined(sandbox)?;
     let (stays, goes) = (Side::A, Side::B);
+    // Of the ports that need no grant each node has its half, and one that is alone has all of them.
+    let mut senders = Vec::new();
+    ensure!(opens_from(&pair, &mut senders)? == [true, false]);
     let process = pair.process_id(Member::Node(stays))?;
     let index = member(&pair, stays, goes)?;
     pair.tell(stays, &["cluster", "remove", goes.name()])?
@@ -89,6 +95,7 @@ fn a_removed_node_is_forgotten_and_another_takes_its_place_while_the_first_runs_
     let end = pair.wait_for_end(Member::Node(goes))?;
     ensure!(end.code() == Some(REMOVED), "{end}");
     forgotten(&pair, stays)?;
+    ensure!(opens_from(&pair, &mut senders)? == [true, true]);
 
     // Another machine under the old name, on the old addresses.
     let home = pair.home(Member::Node(goes));
@@ -98,6 +105,7 @@ fn a_removed_node_is_forgotten_and_another_takes_its_place_while_the_first_runs_
     ensure!(member(&pair, stays, goes)? > index, "it has another number");
     let seen = pair.show(stays, "ha drift")?.to_string();
     ensure!(seen.contains("programmed on b with agreed here"), "{seen}");
+    ensure!(opens_from(&pair, &mut senders)? == [true, false]);
 
     // It counts like the first one did: without it there is no quorum, and it is missed by name.
     pair.kill(Member::Node(goes))?;
@@ -132,6 +140,27 @@ fn forgotten(pair: &Pair, left: Side) -> Result<()> {
         ensure!(quorum.is_none_or(Value::is_null), "{cluster}");
         Ok(true)
     })
+}
+
+/// Whether new sessions are translated to ports of even blocks that need no grant, and of odd ones.
+///
+/// Where the search for a port begins is random: of so many, some would be on either side. The `senders`
+/// live on, since a port that is used again keeps its mapping.
+fn opens_from(pair: &Pair, senders: &mut Vec<UdpSocket>) -> Result<[bool; 2]> {
+    const SESSIONS: usize = 48;
+    let server = sockets::udp(&pair.network.server, SERVER.into())?;
+    let mut seen = [false; 2];
+    for _ in 0..SESSIONS {
+        let client = sockets::udp_to(&pair.network.client, server.local_addr()?)?;
+        client.send(b"hello")?;
+        let (_, source) = sockets::receive(&server)?;
+        let block = port_block::of_port(source.port()).context("a port of a block")?;
+        ensure!(block < port_block::PREASSIGNED, "{source} needs a grant");
+        let half = seen.get_mut(usize::from(block % 2));
+        *half.context("even or odd")? = true;
+        senders.push(client);
+    }
+    Ok(seen)
 }
 
 /// Two nodes that are ready, made by the operators' commands.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ha::coverage::{Facts, Judge};
+use ha::coverage::{Facts, Judge, Peer};
 use raft::{Health, StateGroup};
 use runtime::{Clock, Shutdown};
 use types::{Coverage, EpochGate};
@@ -48,9 +48,12 @@ impl Surveyor {
         let heard =
             |redundancy: &vrrp::Handle| redundancy.status().links.iter().any(|link| link.up);
         Facts {
-            has_peer: self.site.peer().is_some(),
+            peer: match self.site.peer() {
+                None => Peer::None,
+                Some(_) if self.redundancy.as_ref().is_some_and(heard) => Peer::Heard,
+                Some(_) => Peer::Silent,
+            },
             active: self.gate.epoch().is_some(),
-            peer_heard: self.redundancy.as_ref().is_some_and(heard),
             state_current: status.health == Health::Ok && status.applied >= status.last_log,
         }
     }

@@ -165,13 +165,7 @@ impl Watchman {
         let assessment = ha::readiness::assess(&facts);
         let groups = [&control, &state];
         let here = self.node_facts(&facts, &assessment, groups, &storage, &drift, now);
-        let pair = self.pair_facts(
-            here.clone(),
-            (peer, status.as_deref()),
-            groups,
-            &drift,
-            now,
-        );
+        let pair = self.pair_facts(here.clone(), (peer, status.as_deref()), groups, &drift, now);
         memory.lost(&pair.candidates);
         let verdict = Verdict {
             assessment,

@@ -14,15 +14,24 @@ use types::{Coverage, Instant};
 /// there is a leader, but only from what follows how much it has missed.
 pub const SETTLING: Duration = Duration::from_secs(2);
 
+/// The other node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Peer {
+    /// The cluster has one node.
+    None,
+    /// It is heard on no HA link.
+    Silent,
+    /// It is heard.
+    Heard,
+}
+
 /// What the judgement depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Facts {
-    /// Whether there is another node in the cluster.
-    pub has_peer: bool,
+    /// Who else could know sessions.
+    pub peer: Peer,
     /// Whether this node forwards.
     pub active: bool,
-    /// Whether the peer is heard on any HA link.
-    pub peer_heard: bool,
     /// Whether the state group has a leader and everything committed is applied here.
     pub state_current: bool,
 }
@@ -39,8 +48,8 @@ impl Judge {
     /// The judgement at `now`.
     pub fn judge(&mut self, facts: Facts, now: Instant) -> Coverage {
         let coverage = self.look(facts, now);
-        self.had_peer |= facts.has_peer;
-        if facts.has_peer {
+        if facts.peer != Peer::None {
+            self.had_peer = true;
             return coverage;
         }
         // What a node that was removed has left behind may still be on its way.
@@ -57,7 +66,7 @@ impl Judge {
     fn look(&mut self, facts: Facts, now: Instant) -> Coverage {
         if !facts.active || !facts.state_current {
             self.well_since = None;
-            return if facts.peer_heard || facts.state_current {
+            return if facts.peer == Peer::Heard || facts.state_current {
                 Coverage::CatchingUp
             } else {
                 Coverage::Severed
@@ -77,9 +86,8 @@ mod tests {
     use super::*;
 
     const WELL: Facts = Facts {
-        has_peer: true,
+        peer: Peer::Heard,
         active: true,
-        peer_heard: true,
         state_current: true,
     };
 
@@ -90,7 +98,7 @@ mod tests {
     #[test]
     fn a_node_alone_knows_everything_from_the_first_packet() {
         let alone = Facts {
-            has_peer: false,
+            peer: Peer::None,
             state_current: false,
             ..WELL
         };
@@ -101,8 +109,7 @@ mod tests {
     fn a_newcomer_does_not_unsettle_who_was_alone() {
         let mut judge = Judge::default();
         let alone = Facts {
-            has_peer: false,
-            peer_heard: false,
+            peer: Peer::None,
             ..WELL
         };
         judge.judge(alone, at(0));
@@ -120,8 +127,7 @@ mod tests {
         judge.judge(standby, at(0));
         // The active node was removed, and this one takes over.
         let alone = Facts {
-            has_peer: false,
-            peer_heard: false,
+            peer: Peer::None,
             ..WELL
         };
         assert_eq!(judge.judge(alone, at(1)), Coverage::CatchingUp);
@@ -152,7 +158,7 @@ mod tests {
         judge.judge(WELL, at(0));
         assert_eq!(judge.judge(WELL, at(2)), Coverage::Complete);
         let cut_off = Facts {
-            peer_heard: false,
+            peer: Peer::Silent,
             state_current: false,
             ..WELL
         };
@@ -171,7 +177,7 @@ mod tests {
         let mut judge = Judge::default();
         // The witness and this node are a quorum.
         let with_witness = Facts {
-            peer_heard: false,
+            peer: Peer::Silent,
             ..WELL
         };
         judge.judge(with_witness, at(0));
