@@ -112,15 +112,14 @@ pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server)
     local.roster.follow(known.members(), edition);
     let states = Arc::new(watch::Sender::new(Arc::new(known)));
     let agreed = states.subscribe();
-    let publisher = Publisher {
-        states,
-        local: Arc::clone(local),
-        generation: 0,
-    };
     let keeper = Keeper {
         control: control.clone(),
         journal: parts.journal,
-        publisher,
+        publisher: Publisher {
+            states,
+            local: Arc::clone(local),
+            generation: 0,
+        },
         view,
     };
     let (orders, ordered) = mpsc::channel(ORDERS);

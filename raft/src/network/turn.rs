@@ -190,7 +190,7 @@ mod tests {
     async fn who_could_not_lead_with_an_entry_does_not_count_as_having_it() {
         let keeping = Keeping::from((1, 0));
         let mut turn = turn(Some(keeping.watch()));
-        let mut waits = async |turn: &mut Turn, at| {
+        let waits = async |turn: &mut Turn, at| {
             let told = tokio::time::timeout(10 * PATIENCE, turn.of_witness(at, PATIENCE));
             told.await.is_err()
         };
