@@ -69,7 +69,7 @@ impl Site {
         let is_news = |view: &Arc<View>| peer(view.members(), self.id).as_ref() != known;
         if members.wait_for(is_news).await.is_err() {
             // The groups have ended here: who was a member last, stays one.
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
     }
 }
