@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use ha::coverage::{Facts, Judge};
+use ha::coverage::{Facts, Judge, Peer};
 use raft::{Health, StateGroup};
 use runtime::{Clock, Shutdown};
 use types::{Coverage, EpochGate};
+
+use crate::site::Site;
 
 /// How often the facts are looked at; well below the time that a judgement takes.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Looks at the state group on behalf of the data plane.
 pub(crate) struct Surveyor {
-    pub(crate) has_peer: bool,
+    pub(crate) site: Site,
     pub(crate) clock: Clock,
     pub(crate) gate: EpochGate,
     pub(crate) state: StateGroup,
@@ -23,7 +25,7 @@ pub(crate) struct Surveyor {
 impl Surveyor {
     /// Judges until the subsystem stops.
     pub(crate) async fn run(self, mut shutdown: Shutdown) {
-        let mut judge = Judge::new(self.has_peer);
+        let mut judge = Judge::default();
         let mut told = None;
         loop {
             let coverage = judge.judge(self.facts(), self.clock.now());
@@ -46,8 +48,12 @@ impl Surveyor {
         let heard =
             |redundancy: &vrrp::Handle| redundancy.status().links.iter().any(|link| link.up);
         Facts {
+            peer: match self.site.peer() {
+                None => Peer::None,
+                Some(_) if self.redundancy.as_ref().is_some_and(heard) => Peer::Heard,
+                Some(_) => Peer::Silent,
+            },
             active: self.gate.epoch().is_some(),
-            peer_heard: self.redundancy.as_ref().is_some_and(heard),
             state_current: status.health == Health::Ok && status.applied >= status.last_log,
         }
     }

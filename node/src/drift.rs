@@ -22,12 +22,13 @@ use ha::report::{Agreed, Direction, DriftFigures, REPORT_HOLDS, Report};
 use raft::{Cluster, Health, MemberRole};
 use runtime::{Clock, Outlet, Shutdown};
 use tokio::sync::{oneshot, watch};
-use types::{DIGEST_SHARDS, Digest, EpochGate, Instant, NodeId, ShardSet};
+use types::{DIGEST_SHARDS, Digest, EpochGate, Instant, ShardSet};
 
 use memory::Memory;
 
 use crate::programming::{Audit, Audited};
 use crate::replicate;
+use crate::site::{Peer, Site};
 
 /// Between two audits.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -54,13 +55,24 @@ pub(crate) struct DriftStatus {
     pub(crate) refused_lately: u64,
     /// When all this was looked at; `None` before the first time.
     pub(crate) at: Option<Instant>,
-    /// The other node.
-    pub(crate) peer: Option<PeerStatus>,
+    /// The last node that was the other one, and said something.
+    peer: Option<PeerStatus>,
+}
+
+impl DriftStatus {
+    /// What is known of `peer`.
+    pub(crate) fn of(&self, peer: Option<&Peer>) -> Option<&PeerStatus> {
+        self.peer
+            .as_ref()
+            .filter(|status| Some(&status.peer) == peer)
+    }
 }
 
 /// The other node, by its own last words.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerStatus {
+    /// Which one that is.
+    pub(crate) peer: Peer,
     /// What it said.
     pub(crate) report: Arc<Report>,
     /// When that came.
@@ -80,8 +92,7 @@ impl PeerStatus {
 
 /// Looks for drift.
 pub(crate) struct Auditor {
-    pub(crate) node: NodeId,
-    pub(crate) peer: Option<NodeId>,
+    pub(crate) site: Site,
     pub(crate) clock: Clock,
     pub(crate) gate: EpochGate,
     pub(crate) cluster: Cluster,
@@ -212,10 +223,11 @@ impl Auditor {
     fn is_calm(&self, memory: &Memory, now: Instant) -> bool {
         let state = self.cluster.state.status();
         let votes = state
-            .member(self.node)
+            .member(self.site.id)
             .is_some_and(|member| member.role == MemberRole::Voter);
         let status = self.status.borrow();
-        let peer = status.peer.as_ref().filter(|peer| peer.is_fresh(now));
+        let peer = self.site.peer();
+        let peer = status.of(peer.as_ref()).filter(|peer| peer.is_fresh(now));
         state.health == Health::Ok
             && votes
             && now.saturating_since(memory.since) >= CALM

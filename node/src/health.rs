@@ -13,12 +13,13 @@ use ha::{Assessment, Facts, NodeRole};
 use raft::{Cluster, GroupStatus, Health, MemberRole, StorageHealth};
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
-use types::{EpochGate, Instant, Name, NodeId};
+use types::{EpochGate, Instant, Name};
 use vrrp::StateName;
 
 use crate::drift::DriftStatus;
 use crate::notice;
 use crate::running::Running;
+use crate::site::Site;
 use crate::threads::{Meter, Utilization};
 use candidates::Alarms;
 use storage::{Alarm, Change};
@@ -62,10 +63,7 @@ impl Default for Verdict {
 
 /// Looks at everybody.
 pub(crate) struct Watchman {
-    pub(crate) node: NodeId,
-    pub(crate) name: String,
-    /// The other node's name; `None` on a router of one.
-    pub(crate) peer_name: Option<String>,
+    pub(crate) site: Site,
     pub(crate) clock: Clock,
     pub(crate) gate: EpochGate,
     pub(crate) cluster: Cluster,
@@ -143,11 +141,12 @@ impl Watchman {
         let storage = self.cluster.control.storage();
         memory.room(&storage);
         let status = self.redundancy.as_ref().map(vrrp::Handle::status);
+        let peer = self.site.peer();
         let facts = Facts {
             revision: self.cluster.control.state().revision(),
             running: self.running.borrow().revision,
             active: self.gate.epoch(),
-            peer_heard: self.peer().is_none()
+            peer_heard: peer.is_none()
                 || status
                     .as_ref()
                     .is_some_and(|status| status.links.iter().any(|link| link.up)),
@@ -166,7 +165,7 @@ impl Watchman {
         let assessment = ha::readiness::assess(&facts);
         let groups = [&control, &state];
         let here = self.node_facts(&facts, &assessment, groups, &storage, &drift, now);
-        let pair = self.pair_facts(here.clone(), status.as_deref(), groups, &drift, now);
+        let pair = self.pair_facts(here.clone(), (peer, status.as_deref()), groups, &drift, now);
         memory.lost(&pair.candidates);
         let verdict = Verdict {
             assessment,
@@ -178,13 +177,6 @@ impl Watchman {
         (verdict, here)
     }
 
-    /// The other node's name, unless it was removed since this one was started.
-    fn peer(&self) -> Option<&String> {
-        let control = &self.cluster.control;
-        let peer = self.peer_name.as_ref();
-        peer.filter(|name| !control.knows_its_members() || control.is_member(name))
-    }
-
     fn group(&self, status: &GroupStatus, lag: Duration) -> GroupFacts {
         GroupFacts {
             stopped: match &status.health {
@@ -193,7 +185,7 @@ impl Watchman {
             },
             has_leader: status.health == Health::Ok,
             is_voter: status
-                .member(self.node)
+                .member(self.site.id)
                 .is_some_and(|member| member.role == MemberRole::Voter),
             lag,
         }

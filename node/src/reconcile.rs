@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use raft::{Control, MemberRole};
 use raft_state::ControlState;
+use raft_state::port_block::{PREASSIGNED, preassigned};
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
 use types::NodeId;
@@ -37,6 +38,8 @@ pub(crate) async fn outlive(group: &str, shutdown: &mut Shutdown) {
 pub(crate) struct Follow {
     pub(crate) process: Process,
     pub(crate) site: Site,
+    /// Among whom the blocks of ports that need no grant are shared; none before the first look.
+    pub(crate) nodes: Vec<NodeId>,
     pub(crate) clock: Clock,
     pub(crate) control: Control,
     pub(crate) data_plane: forwarding::Handle,
@@ -73,8 +76,9 @@ impl Follow {
         !is_member && !self.running.borrow().shares_foundation(state)
     }
 
-    async fn follow(&self, state: &ControlState) {
+    async fn follow(&mut self, state: &ControlState) {
         if let Some(redundancy) = &self.redundancy {
+            redundancy.expect_peer(self.site.peer().map(|peer| peer.id));
             redundancy.seen_epoch(state.highest_epoch());
         }
         let replaced = self.running.borrow().is_replaced_by(state);
@@ -88,6 +92,11 @@ impl Follow {
             }
         }
         let running = self.running.borrow().clone();
+        let nodes = self.site.nodes();
+        if nodes != self.nodes {
+            share_reserve(&self.data_plane, &nodes, &self.site, &running);
+            self.nodes = nodes;
+        }
         for address in translated_addresses(&running, &self.site) {
             self.data_plane
                 .grant(address, &state.granted(self.process.node, address));
@@ -111,7 +120,7 @@ impl Follow {
         }
         match self.data_plane.reconfigure(plan).await {
             Ok(()) => {
-                grant_reserve(&self.data_plane, self.process.node, &self.site, &next);
+                share_reserve(&self.data_plane, &self.nodes, &self.site, &next);
                 tracing::info!(%revision, "configuration in force");
                 self.running.send_replace(next);
             }
@@ -136,15 +145,21 @@ pub(crate) fn translated_addresses(running: &Running, site: &Site) -> BTreeSet<I
         .collect()
 }
 
-/// Gives the data plane the blocks that need no grant.
-pub(crate) fn grant_reserve(
+/// Gives the data plane the blocks that need no grant, as `nodes` share them, and takes those from it that
+/// are the other node's: a node has all of them only while it is alone. Sessions that use them go on.
+pub(crate) fn share_reserve(
     data_plane: &forwarding::Handle,
-    node: NodeId,
+    nodes: &[NodeId],
     site: &Site,
     running: &Running,
 ) {
-    let reserve = raft_state::port_block::preassigned(node, &site.nodes);
+    let ours = preassigned(site.id, nodes);
+    let theirs: Vec<u16> = (0..PREASSIGNED)
+        .filter(|block| !ours.contains(block))
+        .collect();
     for address in translated_addresses(running, site) {
-        data_plane.grant(address, &reserve);
+        // In this order: an address without any would ask the cluster for more.
+        data_plane.grant(address, &ours);
+        data_plane.revoke(address, &theirs);
     }
 }

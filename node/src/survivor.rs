@@ -12,12 +12,12 @@ use raft::{Control, Health};
 use raft_state::SurvivalReason;
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
-use types::{Instant, Name, NodeId};
+use types::{Instant, Name};
 
 use crate::anchors::Neighbour;
 use crate::plan;
 use crate::running::Running;
-use crate::site::Site;
+use crate::site::{Peer, Site};
 use questions::{Questions, Who};
 
 /// Between two looks.
@@ -43,9 +43,10 @@ pub(crate) struct Judge {
     pub(crate) redundancy: Option<vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
     pub(crate) site: Site,
-    pub(crate) peer: NodeId,
+    pub(crate) policy: Policy,
     pub(crate) anchors: Vec<IpAddr>,
-    pub(crate) view: watch::Sender<View>,
+    /// Empty while there is no other node.
+    pub(crate) view: watch::Sender<Option<View>>,
 }
 
 /// What the judge remembers from one look to the next.
@@ -69,24 +70,30 @@ pub(crate) fn policy(without_quorum: &WithoutQuorum) -> (Policy, Vec<IpAddr>) {
     }
 }
 
-impl View {
-    /// Before the first look.
-    pub(crate) const fn new(policy: Policy) -> Self {
-        Self {
-            policy,
-            verdict: Verdict::Settled,
-            heard_on: Vec::new(),
+impl Judge {
+    /// Judges until the subsystem stops, each other node by what is known of that one alone.
+    pub(crate) async fn run(self, mut shutdown: Shutdown) {
+        loop {
+            let peer = self.site.peer();
+            // Cancel safe: a judgement that is given up is made anew, about somebody else.
+            tokio::select! {
+                () = self.attend(peer.as_ref()) => {}
+                () = self.site.other_than(peer.as_ref()) => {}
+                () = shutdown.requested() => return,
+            }
         }
     }
-}
 
-impl Judge {
-    /// Judges until the subsystem stops.
-    pub(crate) async fn run(self, mut shutdown: Shutdown) {
-        let mut machine = Survivor::new(self.view.borrow().policy);
+    /// Never returns.
+    async fn attend(&self, peer: Option<&Peer>) {
+        let Some(peer) = peer else {
+            self.view.send_replace(None);
+            return std::future::pending().await;
+        };
+        let mut machine = Survivor::new(self.policy);
         let mut memory = Memory::default();
         loop {
-            let facts = self.look(&mut memory).await;
+            let facts = self.look(peer, &mut memory).await;
             let actions = machine.handle(Event::Looked(facts), self.clock.now());
             self.show(&machine, &memory);
             for action in actions {
@@ -95,16 +102,13 @@ impl Judge {
                     Action::Survive { silent_for } => self.survive(silent_for).await,
                 }
             }
-            let next = Some(self.clock.now() + INTERVAL);
-            // Cancel safe: both only wait.
-            tokio::select! {
-                () = self.clock.wait_until(next) => {}
-                () = shutdown.requested() => return,
-            }
+            self.clock
+                .wait_until(Some(self.clock.now() + INTERVAL))
+                .await;
         }
     }
 
-    async fn look(&self, memory: &mut Memory) -> Facts {
+    async fn look(&self, peer: &Peer, memory: &mut Memory) -> Facts {
         let now = self.clock.now();
         let quorum = self.has_quorum();
         let redundancy = self.redundancy.as_ref().map(vrrp::Handle::status);
@@ -117,7 +121,7 @@ impl Judge {
         let heard_ago = self
             .control
             .status()
-            .member(self.peer)
+            .member(peer.id)
             .and_then(|peer| peer.heard_ago);
         if heard_ago.is_some_and(|ago| ago < FRESH) {
             links_up.push(Name::from(AGREEMENT));
@@ -135,7 +139,7 @@ impl Judge {
         }
         memory.questions.collect(now).await;
         if !quorum && memory.questions.is_due(now) {
-            memory.questions.ask(self.round(), self.clock, now);
+            memory.questions.ask(self.round(peer), self.clock, now);
         }
         // Only an active node advertises: a standby that is there answers.
         for device in memory.questions.peer() {
@@ -171,7 +175,7 @@ impl Judge {
     }
 
     /// Whom to ask, and how.
-    fn round(&self) -> Vec<(Who, Neighbour)> {
+    fn round(&self, peer: &Peer) -> Vec<(Who, Neighbour)> {
         let running = self.running.borrow().clone();
         let Ok((router, node)) = plan::locate(&running.valid, &self.site.router, &self.site.node)
         else {
@@ -181,8 +185,7 @@ impl Judge {
             let anchor = Neighbour::anchor(*address, router, node);
             (Who::Anchor(*address), anchor)
         });
-        let peer = self.site.peer.as_ref();
-        let peer = peer.and_then(|(_, name)| router.node(name.as_str()));
+        let peer = router.node(peer.name.as_str());
         let peer = peer.map(|peer| Neighbour::of_peer(node, peer));
         let peer = peer.into_iter().flatten();
         let peer = peer.map(|(device, neighbour)| (Who::Peer(device), neighbour));
@@ -190,10 +193,11 @@ impl Judge {
     }
 
     fn show(&self, machine: &Survivor, memory: &Memory) {
-        self.view.send_modify(|view| {
-            view.verdict = machine.verdict().clone();
-            view.heard_on = memory.heard.keys().cloned().collect();
-        });
+        self.view.send_replace(Some(View {
+            policy: self.policy,
+            verdict: machine.verdict().clone(),
+            heard_on: memory.heard.keys().cloned().collect(),
+        }));
     }
 
     async fn survive(&self, silent_for: Duration) {

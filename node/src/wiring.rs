@@ -61,10 +61,10 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
     }
     let clock = Clock::start();
     let mut subsystem = Subsystem::default();
-    let site = Site::of(bootstrap);
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
         .await
         .context("the node cannot take part in agreement")?;
+    let site = Site::of(bootstrap, cluster.control.members());
     let seeds = keep_members(file.to_owned(), bootstrap.local, cluster.control.clone());
     subsystem.spawn("node.toml", seeds);
     tracing::info!(cluster = %bootstrap.cluster, node = site.node, "waiting for a configuration");
@@ -121,11 +121,12 @@ fn start(
     let authority = running.valid.authority();
     let planned = plan::forwarding::compile(process, authority, router, node);
     let data_plane = start_data_plane(planned, &gate, clock, packets, subsystem)?;
-    reconcile::grant_reserve(&data_plane, process.node, &site, &running);
+    reconcile::share_reserve(&data_plane, &site.nodes(), &site, &running);
     warn_about_cores(node, process.cores);
     let seen = cluster.control.state().highest_epoch();
-    let key = heartbeat_key(bootstrap)?;
-    let planned = plan::redundancy::compile(bootstrap, router, node, seen, key);
+    let peer = site.peer().map(|peer| peer.id);
+    let heard = (peer, heartbeat_key(bootstrap)?);
+    let planned = plan::redundancy::compile(bootstrap, router, node, seen, heard);
     let redundancy = start_redundancy(
         planned,
         (process.node, seen),
@@ -216,9 +217,7 @@ fn start_inward(
     let (utilization_sender, utilization) = watch::channel(Utilization::default());
     let drift = start_programming(parts, traces, subsystem);
     let watchman = Watchman {
-        node: parts.site.id,
-        name: parts.site.node.clone(),
-        peer_name: parts.site.peer.as_ref().map(|(_, name)| name.to_string()),
+        site: parts.site.clone(),
         clock: parts.clock,
         gate: parts.gate.clone(),
         cluster: parts.cluster.clone(),
@@ -233,7 +232,7 @@ fn start_inward(
     subsystem.spawn("health", watchman.run(shutdown.clone()));
     let survivor = start_judge(parts, running.clone(), without_quorum, subsystem);
     let surveyor = Surveyor {
-        has_peer: parts.site.peer.is_some(),
+        site: parts.site.clone(),
         clock: parts.clock,
         gate: parts.gate.clone(),
         state: parts.cluster.state.clone(),
@@ -244,6 +243,7 @@ fn start_inward(
     let follow = Follow {
         process: parts.process,
         site: parts.site.clone(),
+        nodes: Vec::new(),
         clock: parts.clock,
         control: parts.cluster.control.clone(),
         data_plane: parts.data_plane.clone(),
@@ -285,8 +285,7 @@ fn start_programming(
     };
     subsystem.spawn("sessions", programming.run(subsystem.shutdown()));
     let auditor = Auditor {
-        node: parts.site.id,
-        peer: parts.site.peer.as_ref().map(|(id, _)| *id),
+        site: parts.site.clone(),
         clock: parts.clock,
         gate: parts.gate.clone(),
         cluster: parts.cluster.clone(),
@@ -298,28 +297,27 @@ fn start_programming(
     drift
 }
 
-/// Watches whether this node may go on without the other one, if there is one.
+/// Watches whether this node may go on without the other one, while there is one.
 fn start_judge(
     parts: &Parts,
     running: watch::Receiver<Running>,
     (policy, anchors): (Policy, Vec<IpAddr>),
     subsystem: &mut Subsystem,
-) -> Option<watch::Receiver<survivor::View>> {
-    let (peer, _) = parts.site.peer.as_ref()?;
-    let (view, shown) = watch::channel(survivor::View::new(policy));
+) -> watch::Receiver<Option<survivor::View>> {
+    let (view, shown) = watch::channel(None);
     let judge = Judge {
         clock: parts.clock,
         control: parts.cluster.control.clone(),
         redundancy: parts.redundancy_handle(),
         running,
         site: parts.site.clone(),
-        peer: *peer,
+        policy,
         anchors,
         view,
     };
     let judging = judge.run(subsystem.shutdown());
     subsystem.spawn("survivor", judging);
-    Some(shown)
+    shown
 }
 
 fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {

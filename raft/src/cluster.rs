@@ -23,6 +23,7 @@ use crate::members::Membership;
 use crate::pending::Pending;
 use crate::plan::Member;
 use crate::propose::Counter;
+use crate::roster::View;
 use crate::seat::Seat;
 use crate::status::{self, GroupStatus};
 use crate::store::StorageHealth;
@@ -114,16 +115,10 @@ impl Control {
         (view.members().to_vec(), view.edition())
     }
 
-    /// Whether there is an agreed list of members.
-    pub fn knows_its_members(&self) -> bool {
-        self.local.roster.now().edition().is_agreed()
-    }
-
-    /// Whether a member of that name is in it.
-    pub fn is_member(&self, name: &str) -> bool {
-        let view = self.local.roster.now();
-        let mut members = view.members().iter();
-        members.any(|member| member.name.as_str() == name)
+    /// Who is a member, from now on: what `node.toml` says until a list is agreed on, then that list. It is
+    /// in force before anybody hears of it by [`Control::watch`].
+    pub fn members(&self) -> watch::Receiver<Arc<View>> {
+        self.local.roster.watch()
     }
 
     /// How this machine ceased to be a member, as soon as it did.

@@ -52,6 +52,7 @@ pub use plan::{
     Applicant, ClusterPlan, GroupTiming, HasPlace, Issuing, Limits, Listen, Member, MemberKind,
     Pace, Timing, TlsFiles,
 };
+pub use roster::View;
 pub use start::start;
 pub use status::{GroupStatus, Health, MemberRole, MemberStatus};
 pub use store::{Headroom, NoRoom, StorageHealth, StoreError, StoreKind};

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use raft_state::{CertificateRecord, Judgement, MemberRecord, MemberStanding, Members};
+use tokio::sync::watch;
 use types::{Edition, Fingerprint, NodeId};
 
 use crate::dismissed::Dismissed;
@@ -18,12 +18,12 @@ use crate::plan::{Member, MemberKind};
 pub(crate) struct Roster {
     /// What `node.toml` says: enough to find the others, who know better.
     seeds: Vec<Member>,
-    view: ArcSwap<View>,
+    view: watch::Sender<Arc<View>>,
 }
 
 /// The members at one moment.
 #[derive(Debug)]
-pub(crate) struct View {
+pub struct View {
     members: Vec<Member>,
     list: Members,
     /// Of which list the members are.
@@ -34,42 +34,49 @@ impl Roster {
     /// Begins with `seeds`, which are in the order of their numbers and were agreed on in that `edition`.
     pub(crate) fn new(seeds: Vec<Member>, edition: Edition) -> Self {
         Self {
-            view: ArcSwap::from_pointee(View {
+            view: watch::Sender::new(Arc::new(View {
                 members: seeds.clone(),
                 list: Members::default(),
                 edition,
-            }),
+            })),
             seeds,
         }
     }
 
     /// The control group has agreed on `list`, now or long ago.
     pub(crate) fn follow(&self, list: &Members, edition: Edition) {
-        let now = self.view.load();
-        if *list == now.list || edition < now.edition {
-            return;
-        }
-        let members = if list.is_empty() {
-            self.seeds.clone()
-        } else {
-            list.iter().map(member).collect()
-        };
-        self.view.store(Arc::new(View {
-            members,
-            list: list.clone(),
-            edition,
-        }));
+        self.view.send_if_modified(|now| {
+            if *list == now.list || edition < now.edition {
+                return false;
+            }
+            let members = if list.is_empty() {
+                self.seeds.clone()
+            } else {
+                list.iter().map(member).collect()
+            };
+            *now = Arc::new(View {
+                members,
+                list: list.clone(),
+                edition,
+            });
+            true
+        });
     }
 
     /// How it is now.
     pub(crate) fn now(&self) -> Arc<View> {
-        self.view.load_full()
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// How it is from now on; the newest only.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<View>> {
+        self.view.subscribe()
     }
 }
 
 impl View {
     /// Everybody, this process included, in the order of their numbers.
-    pub(crate) fn members(&self) -> &[Member] {
+    pub fn members(&self) -> &[Member] {
         &self.members
     }
 
@@ -79,7 +86,7 @@ impl View {
     }
 
     /// One of them.
-    pub(crate) fn get(&self, node: NodeId) -> Option<&Member> {
+    pub fn get(&self, node: NodeId) -> Option<&Member> {
         self.members.iter().find(|member| member.id == node)
     }
 
@@ -197,5 +204,28 @@ mod tests {
         // Whoever went on alone counts on from where it stood, perhaps from before that.
         roster.follow(&list(&[1]), edition(2, 45));
         assert_eq!(known(), (vec![1], edition(2, 45)));
+    }
+
+    #[test]
+    fn whoever_watches_hears_of_another_list_and_of_no_old_one() {
+        let seeds = [record(1)].iter().map(member).collect();
+        let roster = Roster::new(seeds, edition(1, 40));
+        let mut watched = roster.watch();
+        let mut news = || {
+            let is_news = watched.has_changed().unwrap();
+            let ids = watched.borrow_and_update();
+            let ids = ids.members().iter().map(|member| member.id.0);
+            is_news.then(|| ids.collect::<Vec<_>>())
+        };
+        assert_eq!(news(), None);
+        roster.follow(&list(&[1, 2]), edition(1, 41));
+        assert_eq!(news(), Some(vec![1, 2]));
+        roster.follow(&list(&[1, 2]), edition(1, 42));
+        roster.follow(&list(&[1]), edition(1, 39));
+        assert_eq!(news(), None);
+        // A member that comes back under its old name has another number.
+        roster.follow(&list(&[1]), edition(1, 43));
+        roster.follow(&list(&[1, 3]), edition(1, 44));
+        assert_eq!(news(), Some(vec![1, 3]));
     }
 }

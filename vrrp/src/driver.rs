@@ -224,6 +224,7 @@ impl Driver {
         if self.orders.take_release() {
             self.give(MachineEvent::Release, now);
         }
+        self.links.expect_peer(self.orders.peer());
     }
 
     /// Compares every device with what the machine knows. All flags change before the first event,

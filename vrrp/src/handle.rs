@@ -1,12 +1,12 @@
 //! Starting the heartbeat thread, and what the rest of the node may ask of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use runtime::{Clock, Outlet, Subsystem};
-use types::{Epoch, EpochGate};
+use types::{Epoch, EpochGate, NodeId};
 use vrrp_machine::{AdvertInterval, Group, InvalidGroup, MemberId, Priority};
 
 use crate::driver::{Driver, Outputs};
@@ -16,12 +16,16 @@ use crate::monitor::Monitor;
 use crate::plan::{GroupPlan, StartError};
 use crate::status::GroupStatus;
 
+/// Beyond every node's number.
+const NOBODY: u16 = u16::MAX;
+
 /// Orders on their way to the thread. Each is a value and no queue: the highest epoch is all that
-/// counts, and a release that was ordered twice is one release.
+/// counts, a release that was ordered twice is one release, and only the newest peer is one.
 #[derive(Debug)]
 pub(crate) struct Orders {
     seen_epoch: AtomicU64,
     release: AtomicBool,
+    peer: AtomicU16,
     pub(crate) wake: EventFd,
 }
 
@@ -35,6 +39,17 @@ impl Orders {
     pub(crate) fn take_release(&self) -> bool {
         self.release.swap(false, Ordering::AcqRel)
     }
+
+    /// The node that is expected on the HA links.
+    pub(crate) fn peer(&self) -> Option<NodeId> {
+        let number = self.peer.load(Ordering::Acquire);
+        u8::try_from(number).ok().map(NodeId)
+    }
+}
+
+/// The form in which the expected node travels.
+fn number_of(peer: Option<NodeId>) -> u16 {
+    peer.map_or(NOBODY, |peer| peer.0.into())
 }
 
 /// The rest of the node's end; cheap to clone.
@@ -49,6 +64,16 @@ impl Handle {
     pub fn seen_epoch(&self, epoch: Epoch) {
         self.orders.seen_epoch.fetch_max(epoch.0, Ordering::AcqRel);
         self.wake();
+    }
+
+    /// The pair's other node is `peer` from now on: what others say on the HA links does not count. Without
+    /// one no heartbeats are sent; a node that forwards all the same, such as one that has not heard yet
+    /// that it was removed, is still heard.
+    pub fn expect_peer(&self, peer: Option<NodeId>) {
+        let number = number_of(peer);
+        if self.orders.peer.swap(number, Ordering::AcqRel) != number {
+            self.wake();
+        }
     }
 
     /// Hands the role over, for a reason that goes to the log. A node that is not Active does
@@ -87,6 +112,7 @@ pub fn start(
     let orders = Arc::new(Orders {
         seen_epoch: AtomicU64::new(plan.initial_epoch.0),
         release: AtomicBool::new(false),
+        peer: AtomicU16::new(number_of(plan.peer)),
         wake: EventFd::from_value_and_flags(0, flags).map_err(thread)?,
     });
     let monitor = Monitor::open().map_err(StartError::Thread)?;

@@ -25,6 +25,8 @@ pub struct GroupPlan {
     pub members: Vec<MemberPlan>,
     /// The advert addresses of the peer, as far as the configuration knows them.
     pub peer_sources: Vec<IpAddr>,
+    /// The other node, as far as it is known at the start; see [`crate::Handle::expect_peer`].
+    pub peer: Option<NodeId>,
     /// The HA links.
     pub links: Vec<LinkPlan>,
     /// Time between two heartbeats; `None` chooses it by [`GroupPlan::default_heartbeat_interval`].

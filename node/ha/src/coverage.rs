@@ -14,41 +14,59 @@ use types::{Coverage, Instant};
 /// there is a leader, but only from what follows how much it has missed.
 pub const SETTLING: Duration = Duration::from_secs(2);
 
+/// The other node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Peer {
+    /// The cluster has one node.
+    None,
+    /// It is heard on no HA link.
+    Silent,
+    /// It is heard.
+    Heard,
+}
+
 /// What the judgement depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Facts {
+    /// Who else could know sessions.
+    pub peer: Peer,
     /// Whether this node forwards.
     pub active: bool,
-    /// Whether the peer is heard on any HA link.
-    pub peer_heard: bool,
     /// Whether the state group has a leader and everything committed is applied here.
     pub state_current: bool,
 }
 
 /// Remembers since when all is well.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Judge {
-    has_peer: bool,
+    /// There is somebody whose sessions this node could miss, or there was and it has not settled since.
+    had_peer: bool,
     well_since: Option<Instant>,
 }
 
 impl Judge {
-    /// `has_peer`: there is somebody else whose sessions this node could miss.
-    pub const fn new(has_peer: bool) -> Self {
-        Self {
-            has_peer,
-            well_since: None,
+    /// The judgement at `now`.
+    pub fn judge(&mut self, facts: Facts, now: Instant) -> Coverage {
+        let coverage = self.look(facts, now);
+        if facts.peer != Peer::None {
+            self.had_peer = true;
+            return coverage;
+        }
+        // What a node that was removed has left behind may still be on its way.
+        self.had_peer &= coverage != Coverage::Complete;
+        if self.had_peer {
+            coverage
+        } else {
+            Coverage::Complete
         }
     }
 
-    /// The judgement at `now`.
-    pub fn judge(&mut self, facts: Facts, now: Instant) -> Coverage {
-        if !self.has_peer {
-            return Coverage::Complete;
-        }
+    /// The judgement of a node that is not alone. One that is keeps the time as well: a newcomer knows
+    /// nothing that it does not.
+    fn look(&mut self, facts: Facts, now: Instant) -> Coverage {
         if !facts.active || !facts.state_current {
             self.well_since = None;
-            return if facts.peer_heard || facts.state_current {
+            return if facts.peer == Peer::Heard || facts.state_current {
                 Coverage::CatchingUp
             } else {
                 Coverage::Severed
@@ -68,8 +86,8 @@ mod tests {
     use super::*;
 
     const WELL: Facts = Facts {
+        peer: Peer::Heard,
         active: true,
-        peer_heard: true,
         state_current: true,
     };
 
@@ -80,15 +98,50 @@ mod tests {
     #[test]
     fn a_node_alone_knows_everything_from_the_first_packet() {
         let alone = Facts {
+            peer: Peer::None,
             state_current: false,
             ..WELL
         };
-        assert_eq!(Judge::new(false).judge(alone, at(0)), Coverage::Complete);
+        assert_eq!(Judge::default().judge(alone, at(0)), Coverage::Complete);
+    }
+
+    #[test]
+    fn a_newcomer_does_not_unsettle_who_was_alone() {
+        let mut judge = Judge::default();
+        let alone = Facts {
+            peer: Peer::None,
+            ..WELL
+        };
+        judge.judge(alone, at(0));
+        assert_eq!(judge.judge(alone, at(5)), Coverage::Complete);
+        assert_eq!(judge.judge(WELL, at(6)), Coverage::Complete);
+    }
+
+    #[test]
+    fn what_a_removed_node_has_left_is_awaited_once() {
+        let mut judge = Judge::default();
+        let standby = Facts {
+            active: false,
+            ..WELL
+        };
+        judge.judge(standby, at(0));
+        // The active node was removed, and this one takes over.
+        let alone = Facts {
+            peer: Peer::None,
+            ..WELL
+        };
+        assert_eq!(judge.judge(alone, at(1)), Coverage::CatchingUp);
+        assert_eq!(judge.judge(alone, at(3)), Coverage::Complete);
+        let without_state = Facts {
+            state_current: false,
+            ..alone
+        };
+        assert_eq!(judge.judge(without_state, at(4)), Coverage::Complete);
     }
 
     #[test]
     fn a_new_active_node_settles_first() {
-        let mut judge = Judge::new(true);
+        let mut judge = Judge::default();
         let standby = Facts {
             active: false,
             ..WELL
@@ -101,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_healed_cut_begins_the_settling_anew() {
-        let mut judge = Judge::new(true);
+        let mut judge = Judge::default();
         judge.judge(WELL, at(0));
         assert_eq!(judge.judge(WELL, at(2)), Coverage::Complete);
         let cut_off = Facts {
-            peer_heard: false,
+            peer: Peer::Silent,
             state_current: false,
             ..WELL
         };
@@ -121,10 +174,10 @@ mod tests {
 
     #[test]
     fn a_dead_peer_does_not_hold_up_the_judgement_for_ever() {
-        let mut judge = Judge::new(true);
+        let mut judge = Judge::default();
         // The witness and this node are a quorum.
         let with_witness = Facts {
-            peer_heard: false,
+            peer: Peer::Silent,
             ..WELL
         };
         judge.judge(with_witness, at(0));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ha::drift::Precision;
+use ha::drift::{Monitor, Precision};
 use types::Digest;
 
 use super::memory::Memory;
@@ -12,11 +12,17 @@ use crate::notice;
 impl Auditor {
     /// Takes in what has come; `agreed` is the agreed table of this node.
     pub(super) fn hear_peer(&self, status: &mut DriftStatus, memory: &mut Memory, agreed: &Digest) {
-        let Some(peer) = self.peer else {
+        let peer = self.site.peer();
+        if status.of(peer.as_ref()).is_none() {
+            // There is none, or it is a newcomer: what another one said is nothing to go by.
+            status.peer = None;
+            memory.peers = Monitor::default();
+        }
+        let Some(peer) = peer else {
             return;
         };
         let known = status.peer.as_ref().map(|peer| peer.at);
-        let Some((report, at)) = notice::news(&self.cluster.state, peer, known) else {
+        let Some((report, at)) = notice::news(&self.cluster.state, peer.id, known) else {
             return;
         };
         let equality = memory
@@ -37,6 +43,7 @@ impl Auditor {
             );
         }
         status.peer = Some(PeerStatus {
+            peer,
             report: Arc::new(report),
             at,
             equality,

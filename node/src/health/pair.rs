@@ -11,6 +11,7 @@ use vrrp::GroupStatus as Redundancy;
 
 use super::Watchman;
 use crate::drift::DriftStatus;
+use crate::site::Peer;
 
 impl Watchman {
     /// This node about itself.
@@ -27,7 +28,7 @@ impl Watchman {
         let since_look = drift.at.map(|at| now.saturating_since(at));
         let verified_ago = drift.figures.equality.verified_ago;
         NodeFacts {
-            name: self.name.clone(),
+            name: self.site.node.clone(),
             role: assessment.role,
             active: facts.active,
             control,
@@ -53,14 +54,14 @@ impl Watchman {
     pub(super) fn pair_facts(
         &self,
         here: NodeFacts,
-        redundancy: Option<&Redundancy>,
+        (peer, redundancy): (Option<Peer>, Option<&Redundancy>),
         groups: [&GroupStatus; 2],
         drift: &DriftStatus,
         now: Instant,
     ) -> PairFacts {
         let links: Vec<_> = redundancy
             .iter()
-            .filter(|_| self.peer().is_some())
+            .filter(|_| peer.is_some())
             .flat_map(|status| &status.links)
             .map(|link| LinkFacts {
                 name: link.name.clone(),
@@ -68,19 +69,21 @@ impl Watchman {
                 peer_hears_us: link.peer_hears_us,
             })
             .collect();
-        let report = drift.peer.as_ref().filter(|peer| peer.is_fresh(now));
+        let told = drift.of(peer.as_ref());
+        let report = told.filter(|peer| peer.is_fresh(now));
+        let agrees = told.and_then(|peer| peer.agrees);
         PairFacts {
             maintenance: self.is_in_maintenance(),
             here,
-            peer: self.peer().map(|name| PeerFacts {
-                name: name.clone(),
+            peer: peer.map(|peer| PeerFacts {
+                name: peer.name.to_string(),
                 heard: links.iter().any(|link| link.up),
                 active: claimed(redundancy),
                 report: report.map(|peer| peer.report.facts.clone()),
             }),
             witness: witness(groups),
             links,
-            agrees: drift.peer.as_ref().and_then(|peer| peer.agrees),
+            agrees,
             candidates: self
                 .cluster
                 .control
@@ -96,7 +99,7 @@ impl Watchman {
     fn is_in_maintenance(&self) -> bool {
         let running = self.running.borrow();
         let mut routers = running.valid.routers().iter();
-        let mine = routers.find(|router| router.node(&self.name).is_some());
+        let mine = routers.find(|router| router.node(&self.site.node).is_some());
         mine.is_some_and(|router| router.maintenance_mode)
     }
 

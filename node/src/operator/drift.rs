@@ -29,12 +29,13 @@ impl Desk {
             reply.directions.extend(directions(here, ways));
             reply.repairs.push(repairs(here, &status.figures));
         }
-        if let (Some(peer), Some((_, name))) = (&status.peer, &self.site.peer) {
+        if let Some(peer) = status.of(self.site.peer().as_ref()) {
+            let name = peer.peer.name.as_str();
             let tables = format!("programmed on {name} with agreed here");
             reply
                 .comparisons
                 .push(self.comparison((here, tables), &peer.equality, None, peer.at));
-            let (name, report) = (name.as_str(), &peer.report);
+            let report = &peer.report;
             let tables = "programmed with agreed".to_owned();
             let differing = Some(report.drift.sessions_differing);
             let equality = report.drift.equality;

@@ -71,21 +71,16 @@ impl Desk {
     }
 
     fn peer(&self, status: Option<&GroupStatus>) -> Option<HaPeer> {
-        let (id, name) = self.site.peer.as_ref()?;
-        let control = &self.cluster.control;
-        if control.knows_its_members() && !control.is_member(name.as_str()) {
-            // It was removed since this node was started.
-            return None;
-        }
+        let peer = self.site.peer()?;
         let heard = status.and_then(|status| status.peer);
         let control = self.cluster.control.status();
         let state = self.cluster.state.status();
         let heard_ago = [&control, &state]
             .into_iter()
-            .filter_map(|status| status.member(*id)?.heard_ago)
+            .filter_map(|status| status.member(peer.id)?.heard_ago)
             .min();
         Some(HaPeer {
-            name: name.to_string(),
+            name: peer.name.to_string(),
             role: heard.map(|peer| peer.state.to_string()),
             epoch: heard.map(|peer| peer.epoch.to_string()),
             last_heard_ms: heard_ago.map(millis),

@@ -8,22 +8,24 @@ use super::Desk;
 impl Desk {
     pub(super) fn answer_links(&self) -> HaLinksReply {
         let redundancy = self.redundancy.as_ref().map(::vrrp::Handle::status);
+        let has_peer = self.site.peer().is_some();
         HaLinksReply {
             links: redundancy
                 .iter()
                 .flat_map(|status| &status.links)
-                .map(link)
+                .map(|of| link(of, has_peer))
                 .collect(),
             ..HaLinksReply::default()
         }
     }
 }
 
-fn link(link: &LinkStatus) -> HaLinkDetail {
-    let state = match (link.up, link.peer_hears_us) {
-        (true, true) => "up",
-        (true, false) => "one-way",
-        (false, _) => "down",
+fn link(link: &LinkStatus, has_peer: bool) -> HaLinkDetail {
+    let state = match (has_peer, link.up, link.peer_hears_us) {
+        (false, _, _) => "no-peer",
+        (true, true, true) => "up",
+        (true, true, false) => "one-way",
+        (true, false, _) => "down",
     };
     HaLinkDetail {
         name: link.name.to_string(),

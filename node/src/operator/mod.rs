@@ -51,8 +51,8 @@ pub(crate) struct Desk {
     pub(crate) drift: watch::Receiver<DriftStatus>,
     pub(crate) films: watch::Receiver<Timeline>,
     pub(crate) utilization: watch::Receiver<Utilization>,
-    /// `None` on a router of one node.
-    pub(crate) survivor: Option<watch::Receiver<survivor::View>>,
+    /// Empty while the router has one node.
+    pub(crate) survivor: watch::Receiver<Option<survivor::View>>,
 }
 
 impl Desk {

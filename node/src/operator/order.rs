@@ -29,7 +29,7 @@ impl Desk {
     }
 
     fn may_go_on(&self, order: GoOn) -> Result<SurvivalReason, Unanswered> {
-        let Some(survivor) = &self.survivor else {
+        let Some(view) = self.survivor.borrow().clone() else {
             return self.may_go_on_unwatched(order);
         };
         if self.has_quorum() {
@@ -39,7 +39,6 @@ impl Desk {
             };
             return Err(Unanswered::Refused { reason });
         }
-        let view = survivor.borrow();
         let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
         let heard =
             (!heard.is_empty()).then(|| format!("the peer is heard on {}", heard.join(", ")));
@@ -63,7 +62,7 @@ impl Desk {
         }
     }
 
-    /// Started as the only node: the other one, if there is one by now, is heard nowhere.
+    /// There is no other node that could be heard anywhere; perhaps a witness.
     fn may_go_on_unwatched(&self, order: GoOn) -> Result<SurvivalReason, Unanswered> {
         let (members, _) = self.cluster.control.roster();
         let has_others = members.iter().any(|member| member.id != self.site.id);

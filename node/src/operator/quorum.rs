@@ -15,9 +15,9 @@ impl Desk {
         control.status().health == Health::Ok && !control.lineage().frozen
     }
 
-    /// The part of `show cluster`.
+    /// The part of `show cluster`; a router of one node has none.
     pub(super) fn quorum(&self) -> Option<QuorumView> {
-        let view = self.survivor.as_ref()?.borrow().clone();
+        let view = self.survivor.borrow().clone()?;
         let lineage = self.cluster.control.lineage();
         let mut reasons = if lineage.frozen {
             let settling = "the other node went on as well and stands higher: this one gives way as \
@@ -58,7 +58,7 @@ impl Desk {
     /// Why nothing is worth proposing, if it is known to be so. An election may end at any moment, and
     /// is waited for.
     pub(super) fn standstill(&self) -> Option<String> {
-        let view = self.survivor.as_ref()?.borrow().clone();
+        let view = self.survivor.borrow().clone()?;
         if !view.stands_still() || self.has_quorum() || self.cluster.control.lineage().frozen {
             return None;
         }
@@ -70,8 +70,8 @@ impl Desk {
 
     /// What an operator can do.
     fn way_on(&self, view: &View) -> String {
-        let peer = self.site.peer.as_ref();
-        let peer = peer.map_or("the other node", |(_, name)| name.as_str());
+        let peer = self.site.peer();
+        let peer = peer.map_or_else(|| Name::from("the other node"), |peer| peer.name);
         let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
         if !heard.is_empty() {
             return format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::bootstrap::Bootstrap;
 use config::valid::{DeviceInterface, NetworkInterface, Node, Router, Vrrp};
-use types::{Epoch, Name};
+use types::{Epoch, Name, NodeId};
 use vrrp::{Addresses, GroupPlan, LinkPlan, MemberPlan};
 use wire::vrrp::ChecksumForm;
 
@@ -19,7 +19,7 @@ pub(crate) fn compile(
     router: &Router,
     node: &Node,
     initial_epoch: Epoch,
-    heartbeat_key: Option<[u8; 32]>,
+    (peer, heartbeat_key): (Option<NodeId>, Option<[u8; 32]>),
 ) -> Option<GroupPlan> {
     let group = router.redundancy_groups.first()?;
     let shared: Vec<(&DeviceInterface, Vrrp)> = node
@@ -40,6 +40,7 @@ pub(crate) fn compile(
             .flat_map(|(device, vrrp)| members(device, *vrrp))
             .collect(),
         peer_sources: peer_sources(router, &node.name),
+        peer,
         links: links(bootstrap),
         heartbeat_interval: None,
         heartbeat_key,
