@@ -12,9 +12,6 @@ use types::MemberKind;
 use super::node_toml::NodeToml;
 use super::{Made, Places, check_addresses};
 
-/// A node starts its HA links with the peer that its node.toml names.
-const RESTART: &str = "Then, once this one runs: restart 'tandem node' on the other node, unless it has run with this \
-                       peer before. It reads its HA links at start.\n";
 /// No token is as long as that.
 const LONGEST: u64 = 64 << 10;
 
@@ -89,15 +86,11 @@ fn made(places: &Places, name: &Label, joined: &Joined) -> Made {
         text: format!(
             "This machine is member {} {name} of cluster {}, a {}.\n\
              Written: {file} and {}\n\
-             Next: tandem {command} --config {file}\n{}",
+             Next: tandem {command} --config {file}\n",
             joined.id,
             joined.cluster,
             joined.kind,
             places.folder.display(),
-            match joined.kind {
-                MemberKind::Node => RESTART,
-                MemberKind::Witness => "",
-            },
         ),
         object: json!({
             "cluster": joined.cluster,

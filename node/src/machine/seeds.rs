@@ -25,7 +25,7 @@ pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
                 Ok(Kept::Written) => tracing::info!(
                     file = %file.display(),
                     members = members.len(),
-                    "node.toml names the members; HA links and the peer follow at the next start"
+                    "node.toml names the members"
                 ),
                 Ok(Kept::AsItIs) => {}
                 Err(error) => tracing::warn!(
