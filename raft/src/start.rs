@@ -31,7 +31,8 @@ use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
 use crate::signer::Signer;
 use crate::store::{
-    DiskStore, Journal, Recovered, StoreKind, last_incarnation, next_incarnation, open_or_replace,
+    DiskStore, Journal, Recovered, StoreKind, last_incarnation, make_room, next_incarnation,
+    open_or_replace, put_by,
 };
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
@@ -54,10 +55,12 @@ pub async fn start(
     let unborn = Arc::new(Local::new(&plan, Incarnation::default(), clock)?);
     let files = plan.tls.clone();
     let secured = files.map(|files| secure(files, &unborn)).transpose()?;
+    make_room(&plan.data_dir)?;
     let incarnation = begin_life(&plan, &unborn, secured.as_ref()).await?;
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
     let listeners = bind(plan.listen)?;
     let (store, recovered) = open_store(&plan.data_dir, plan.store, &local)?;
+    put_by(&plan.data_dir);
     let prepared = Prepared {
         local,
         secured,

@@ -15,12 +15,11 @@ use super::files;
 use super::folder::{self, Lock};
 use super::keyspace::{Change, Headroom, Key, KvStore, StoreError};
 use super::ledger::{self, Ledger};
+use super::reserve::START_BYTES;
 use super::watermark::Watermark;
 
 /// Free space that must be left beside a write: the engines need room to move what they hold.
 const RESERVE_BYTES: u64 = 16 << 20;
-/// Free space without which a store is not even opened: a full disk would look like damage.
-const OPEN_BYTES: u64 = 4 << 20;
 /// Below this size nobody minds what the store takes up.
 const SMALL_BYTES: u64 = 16 << 20;
 /// How many times its live data a store may take up, before it is built anew.
@@ -62,7 +61,7 @@ impl DiskStore {
             })?;
         // The folder itself may be yet to be made; the lock is beside it.
         let (free, _) = files::room(lock.path()).map_err(|source| io_error(path, source))?;
-        enough(path, free, OPEN_BYTES)?;
+        enough(path, free, START_BYTES)?;
         if !folder::settle(path).map_err(|source| io_error(path, source))? {
             let ledger = Ledger::default();
             build(path, kind, &ledger.first(), &ledger)?;
@@ -105,7 +104,7 @@ impl DiskStore {
     /// Builds the store anew beside itself, and puts it in its own place.
     pub(super) fn rebuild(&mut self) -> Result<(), StoreError> {
         // It may use the reserve, because it gives back more than it takes.
-        self.check_space(self.ledger.bytes(), OPEN_BYTES)?;
+        self.check_space(self.ledger.bytes(), START_BYTES)?;
         self.sync()?;
         let records = self.on_engine(|engine| engine.scan())?;
         let content: Vec<Raw> = records
