@@ -34,6 +34,7 @@ use crate::store::{
     DiskStore, Journal, Recovered, StoreKind, last_incarnation, make_room, next_incarnation,
     open_or_replace, put_by,
 };
+use crate::tls_files;
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
@@ -137,6 +138,7 @@ struct Secured {
 }
 
 fn secure(files: TlsFiles, local: &Local) -> Result<Secured, StartError> {
+    tls_files::check(&files, &local.me.name)?;
     Ok(Secured {
         tls: Tls::load(&files, &local.cluster_id, &local.me.name)?,
         signer: Signer::load(&files, &local.cluster_id)?,

@@ -265,9 +265,7 @@ fn enough(path: &Path, free_bytes: u64, needed_bytes: u64) -> Result<(), StoreEr
 /// Opens a folder that is in its place, and compares all that it holds with what it should hold.
 fn open_folder(path: &Path, kind: StoreKind) -> Result<Opened, StoreError> {
     let blame = |reason| damaged(path, reason);
-    let watermark = Watermark::open(path)
-        .map_err(|source| io_error(path, source))?
-        .ok_or_else(|| blame("its watermark is missing or cannot be read".to_owned()))?;
+    let watermark = guarded(path, || Watermark::open(path))?;
     let (engine, records) = guarded(path, || {
         let engine = kind.open(path)?;
         let records = engine.scan()?;
