@@ -75,12 +75,10 @@ impl OneOwner {
             return Ok(());
         };
         let owner = |epoch| self.owners.get(&(group.clone(), epoch));
-        let fits = match outcome {
-            ControlOutcome::RoleTaken => owner(*epoch) == Some(node),
-            ControlOutcome::RoleRefused { current } => {
-                current.epoch >= *epoch && owner(current.epoch) == Some(&current.node)
-            }
-            _ => false,
+        let fits = if let ControlOutcome::RoleRefused { current } = outcome {
+            current.epoch >= *epoch && owner(current.epoch) == Some(&current.node)
+        } else {
+            *outcome == ControlOutcome::RoleTaken && owner(*epoch) == Some(node)
         };
         if fits {
             return Ok(());
