@@ -11,7 +11,7 @@ use proto::ops::{
 use tonic::{Request, Response, Status};
 
 use crate::ports::{Answer, Header, Node, Unanswered};
-use crate::server::caller;
+use crate::server::{caller, status};
 
 /// Longest that a change of members may take: several agreements, one after the other.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -106,15 +106,15 @@ impl Members for MembersApi {
     }
 }
 
-/// All that is not done is a refusal, but for what may be forced.
+/// As for all other commands, but for what nobody knows: a change of members says itself how to find out.
 fn refusal(error: &Unanswered) -> Status {
     match error {
-        Unanswered::NeedsForce { reason } => Status::aborted(reason.clone()),
+        Unanswered::OutcomeUnknown { reason } => Status::unavailable(reason.clone()),
         Unanswered::NotRunning { .. }
         | Unanswered::Late { .. }
         | Unanswered::NotYet { .. }
         | Unanswered::Refused { .. }
-        | Unanswered::OutcomeUnknown { .. } => Status::failed_precondition(error.to_string()),
+        | Unanswered::NeedsForce { .. } => status(error),
     }
 }
 

@@ -235,12 +235,14 @@ pub(crate) fn caller<T>(request: &Request<T>) -> String {
         )
 }
 
-fn status(error: &Unanswered) -> Status {
+/// Each kind has a code of its own: clients tell a refusal from a node that could not answer.
+pub(crate) fn status(error: &Unanswered) -> Status {
     let text = error.to_string();
     match error {
         Unanswered::NotRunning { .. } => Status::unavailable(text),
         Unanswered::Late { .. } => Status::deadline_exceeded(text),
-        Unanswered::NotYet { .. } | Unanswered::Refused { .. } => Status::failed_precondition(text),
+        Unanswered::NotYet { .. } => Status::not_found(text),
+        Unanswered::Refused { .. } => Status::failed_precondition(text),
         // The one code by which a caller learns that it may be done.
         Unanswered::OutcomeUnknown { .. } => Status::unknown(text),
         // A code of its own, because the client's exit status says so, too.

@@ -63,6 +63,16 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of the transport's TLS is not what it was.
+    #[error("{path} cannot be used: {reason}. Next: {next}")]
+    TlsFileDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        next: String,
+    },
     /// The certificates do not fit.
     #[error("the certificates in {cert} and {ca} cannot be used")]
     Tls {

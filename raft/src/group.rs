@@ -209,6 +209,13 @@ fn mutated(state: &ControlState, command: &ControlCommand) -> ControlCommand {
     {
         *held = u16::try_from(state.granted(*node, *address).len()).unwrap_or(u16::MAX);
     }
+    if let ControlCommand::TakeRole { group, node, epoch } = &mut command
+        && let Some(current) = state.role(group)
+        && current.epoch > *epoch
+        && is(Mutant::EpochUnchecked)
+    {
+        *epoch = current.epoch.next_for(*node);
+    }
     command
 }
 

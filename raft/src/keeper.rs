@@ -3,14 +3,17 @@
 //! ```text
 //!   every tick ─┬─ list empty, and this node can sign? ─► write down everybody whom the plan names
 //!               ├─ certificate past two thirds of its life? ─► a new one
-//!               └─ somebody leaving, and this member leads? ─► out of the group; gone from both ─► removed
+//!               ├─ somebody leaving, and this member leads? ─► out of the group; gone from both ─► removed
+//!               └─ somebody removed who had port blocks, and this member leads? ─► the blocks are free again
 //! ```
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Certificate, Credentials, CredentialsError, Label, MemberKey, Subject, files};
-use raft_state::{Certificates, ControlState, MemberRecord, MemberStanding, MembersCommand};
+use raft_state::{
+    Certificates, ControlCommand, ControlState, MemberRecord, MemberStanding, MembersCommand,
+};
 use runtime::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 use types::{Instant, MemberKind, NodeId};
@@ -89,6 +92,7 @@ impl Keeper {
             let state = self.control.state();
             self.begin_list(&state).await;
             self.let_go(&state).await;
+            self.free_blocks(&state).await;
             if self.is_due() && clock.now() >= not_before {
                 if let Err(error) = self.renew().await {
                     tracing::error!(%error, "this member's certificate was not renewed");
@@ -225,6 +229,21 @@ impl Keeper {
                     tracing::info!(node = %record.id, name = %record.name, "a member was removed");
                 }
                 Err(failure) => tracing::debug!(%failure, "a member is not removed yet"),
+            }
+        }
+    }
+
+    /// Gives back the port blocks of whoever was removed: else each removal would leave less to translate with.
+    async fn free_blocks(&self, state: &ControlState) {
+        let leads = self.control.seat.running();
+        if !leads.is_some_and(|running| running.raft.is_leader()) {
+            return;
+        }
+        for node in state.removed_with_port_blocks() {
+            let command = ControlCommand::ReleasePortBlocks { node };
+            match self.control.propose(command).await {
+                Ok(_) => tracing::info!(%node, "the port blocks of a removed node are free again"),
+                Err(error) => tracing::debug!(%node, %error, "its port blocks are not free yet"),
             }
         }
     }

@@ -37,6 +37,7 @@ mod start;
 mod status;
 mod store;
 mod stranger;
+mod tls_files;
 mod version;
 
 pub use changes::{Changes, Committed};

@@ -16,6 +16,8 @@ pub enum Mutant {
     TwoFounders,
     /// A claim of port blocks is granted although an earlier one was.
     ClaimIgnoresHeld,
+    /// A role is taken whatever epoch it was claimed under.
+    EpochUnchecked,
     /// A configuration replaces one that it was not based on.
     BaseUnchecked,
     /// A proposal without an answer is called failed.

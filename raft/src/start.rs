@@ -31,8 +31,10 @@ use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
 use crate::signer::Signer;
 use crate::store::{
-    DiskStore, Journal, Recovered, StoreKind, last_incarnation, next_incarnation, open_or_replace,
+    DiskStore, Journal, Recovered, StoreKind, last_incarnation, make_room, next_incarnation,
+    open_or_replace, put_by,
 };
+use crate::tls_files;
 
 /// Worker threads of the groups' runtime: one for the consensus, one for what others send meanwhile.
 const WORKERS: usize = 2;
@@ -54,10 +56,12 @@ pub async fn start(
     let unborn = Arc::new(Local::new(&plan, Incarnation::default(), clock)?);
     let files = plan.tls.clone();
     let secured = files.map(|files| secure(files, &unborn)).transpose()?;
+    make_room(&plan.data_dir)?;
     let incarnation = begin_life(&plan, &unborn, secured.as_ref()).await?;
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
     let listeners = bind(plan.listen)?;
     let (store, recovered) = open_store(&plan.data_dir, plan.store, &local)?;
+    put_by(&plan.data_dir);
     let prepared = Prepared {
         local,
         secured,
@@ -134,6 +138,7 @@ struct Secured {
 }
 
 fn secure(files: TlsFiles, local: &Local) -> Result<Secured, StartError> {
+    tls_files::check(&files, &local.me.name)?;
     Ok(Secured {
         tls: Tls::load(&files, &local.cluster_id, &local.me.name)?,
         signer: Signer::load(&files, &local.cluster_id)?,

@@ -20,10 +20,17 @@ mod members;
 mod memory;
 #[path = "../../proto/wire/fuzz/src/mutation.rs"]
 mod mutation;
+#[path = "../../node/src/notice.rs"]
+#[expect(dead_code, reason = "a node also sends them")]
+mod notice;
+#[path = "../fuzz/src/notices.rs"]
+mod notices;
 #[path = "../fuzz/src/rpc.rs"]
 mod rpc;
 #[path = "../fuzz/src/snapshot.rs"]
 mod snapshot;
+#[path = "../fuzz/src/yields.rs"]
+mod yields;
 
 #[test]
 fn questions_hold_their_claims_on_changed_seeds() {
@@ -38,6 +45,16 @@ fn snapshots_hold_their_claims_on_changed_seeds() {
 #[test]
 fn newcomers_hold_their_claims_on_changed_seeds() {
     each_input("members", 1_000, members::run);
+}
+
+#[test]
+fn reports_hold_their_claims_on_changed_seeds() {
+    each_input("notices", 5_000, notices::run);
+}
+
+#[test]
+fn questions_of_who_would_give_way_hold_their_claims_on_changed_seeds() {
+    each_input("yields", 300, yields::run);
 }
 
 fn each_input(target: &str, count: usize, run: fn(&[u8])) {

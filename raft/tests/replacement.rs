@@ -5,9 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use machines::{A, B, W, found, join, led_by, pair_with_witness};
+use machines::{A, B, Machine, W, found, join, led_by, pair_with_witness};
 use raft::{JoinError, MemberKind, MembersError};
-use raft_state::SurvivalReason;
+use raft_state::{ControlCommand, ControlOutcome, SurvivalReason};
 use runtime::Clock;
 use support::{eventually, put, set_config};
 use types::{NodeId, Revision};
@@ -47,6 +47,34 @@ async fn a_removed_member_is_not_heard_any_more_and_its_name_is_free() {
     let mut again = join(&a.invite(MemberKind::Node).await, "b").await.unwrap();
     again.start().await;
     a.voters_are(&[A, W, NodeId(4)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn port_blocks_of_a_removed_node_are_free_for_the_others() {
+    let [a, b, _w] = pair_with_witness().await;
+    let claim = |node, held, count| ControlCommand::ClaimPortBlocks {
+        node,
+        address: "198.51.100.1".parse().unwrap(),
+        held,
+        count,
+    };
+    let granted = async |machine: &Machine, command| {
+        let outcome = machine.cluster().control.propose(command).await.unwrap();
+        let ControlOutcome::PortBlocks { blocks, .. } = outcome else {
+            panic!("{outcome}");
+        };
+        blocks.len()
+    };
+    assert_eq!(granted(&b, claim(B, 0, 110)).await, 110);
+    assert_eq!(granted(&a, claim(A, 0, 4)).await, 0, "none is left");
+
+    a.membership().remove("b", "uid 0").await.unwrap();
+
+    eventually("the blocks of the removed node are free", || {
+        a.cluster().control.state().port_blocks().is_empty()
+    })
+    .await;
+    assert_eq!(granted(&a, claim(A, 0, 4)).await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

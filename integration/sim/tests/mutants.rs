@@ -59,6 +59,11 @@ fn a_claim_that_is_granted_twice_is_caught() {
 }
 
 #[test]
+fn a_role_under_an_older_epoch_is_caught() {
+    caught(Mutant::EpochUnchecked);
+}
+
+#[test]
 fn a_configuration_on_the_wrong_base_is_caught() {
     caught(Mutant::BaseUnchecked);
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ::ha::Failover;
-use ::ha::verdict::Failed;
+use ::ha::verdict::{Check, Failed};
 use ::vrrp::{GroupStatus, LinkStatus};
 use proto::ops::{FailedCheck, HaLink, HaPeer, HaReply, HaStorage, Leaders};
-use raft::GroupStatus as RaftStatus;
+use raft::{GroupStatus as RaftStatus, Health};
 use types::Epoch;
 
 use super::Desk;
@@ -48,10 +48,32 @@ impl Desk {
                 .map(|film| self.film(film))
                 .collect(),
             verdict: verdict.judgement.verdict.to_string(),
-            checks: verdict.judgement.failed.into_iter().map(check).collect(),
+            checks: self.checks(verdict.judgement.failed),
             storage: self.storage(),
             ..HaReply::default()
         }
+    }
+
+    /// The failed checks. What to do about a lack of a quorum is said in the words of `show cluster`.
+    fn checks(&self, failed: Vec<Failed>) -> Vec<FailedCheck> {
+        // A group that has ended here is another matter, with a next step of its own.
+        let cluster = &self.cluster;
+        let health = [
+            cluster.control.status().health,
+            cluster.state.status().health,
+        ];
+        let ended = health
+            .iter()
+            .any(|health| matches!(health, Health::Stopped(_)));
+        let way_on = self.way_on_without_quorum().filter(|_| !ended);
+        let with_way_on = |failed: Failed| match (failed.check, &way_on) {
+            (Check::Quorum, Some(way_on)) => Failed {
+                next_step: way_on.clone(),
+                ..failed
+            },
+            (_, Some(_) | None) => failed,
+        };
+        failed.into_iter().map(with_way_on).map(check).collect()
     }
 
     fn storage(&self) -> Option<HaStorage> {

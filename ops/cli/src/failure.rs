@@ -76,9 +76,17 @@ pub enum Failure {
         /// How long it was given.
         waited: Duration,
     },
-    /// The node answered that it cannot.
-    #[error("the node at {} could not answer: {reason}", path.display())]
+    /// The node answered, and will not do it.
+    #[error("the node at {} refused: {reason}", path.display())]
     Refused {
+        /// The socket.
+        path: PathBuf,
+        /// Why, in its words.
+        reason: String,
+    },
+    /// The node is there, but what was asked for is not, or did not answer in time.
+    #[error("the node at {} could not answer: {reason}", path.display())]
+    Unable {
         /// The socket.
         path: PathBuf,
         /// Why, in its words.
@@ -148,7 +156,11 @@ impl Failure {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
             },
-            None => Self::Refused {
+            None if is_refusal(status.code()) => Self::Refused {
+                path: path.to_owned(),
+                reason: status.message().to_owned(),
+            },
+            None => Self::Unable {
                 path: path.to_owned(),
                 reason: status.message().to_owned(),
             },
@@ -174,6 +186,7 @@ impl Failure {
             | Self::Denied { .. }
             | Self::Unreachable { .. }
             | Self::Refused { .. }
+            | Self::Unable { .. }
             | Self::NeedsForce { .. }
             | Self::OutcomeUnknown { .. }
             | Self::Unreadable { .. }
@@ -193,9 +206,11 @@ impl Failure {
     /// The process's exit status.
     pub const fn status(&self) -> u8 {
         match self {
-            Self::Refused { .. } | Self::Unreadable { .. } | Self::Json(_) | Self::Output(_) => {
-                EXIT_COMMAND
-            }
+            Self::Refused { .. }
+            | Self::Unable { .. }
+            | Self::Unreadable { .. }
+            | Self::Json(_)
+            | Self::Output(_) => EXIT_COMMAND,
             Self::NoSocket { .. }
             | Self::NobodyThere { .. }
             | Self::Unreachable { .. }
@@ -244,6 +259,15 @@ fn deepest(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+/// Whether a node says with that code that it will not do something; with all others, that it cannot.
+fn is_refusal(code: tonic::Code) -> bool {
+    use tonic::Code;
+    matches!(
+        code,
+        Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied
+    )
 }
 
 #[cfg(test)]

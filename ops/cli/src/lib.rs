@@ -14,6 +14,7 @@ mod client;
 mod configure;
 mod failure;
 mod members;
+mod regular_file;
 mod render;
 mod request;
 mod show;

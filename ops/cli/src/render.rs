@@ -1,8 +1,10 @@
-//! How things look: tables between rules, moments and spans.
+//! How things look: tables between rules, moments, spans and sizes.
 
+mod size;
 mod table;
 mod time;
 
+pub(crate) use size::size;
 pub(crate) use table::Table;
 pub(crate) use time::{date_line, elapsed_ns, moment, span, uptime};
 

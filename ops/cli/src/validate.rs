@@ -2,17 +2,17 @@
 
 use core::fmt::Write as _;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 
-use config::text_file::{MAX_BOOTSTRAP_BYTES, ReadError, read_text};
+use config::text_file::MAX_BOOTSTRAP_BYTES;
 use config::{Bootstrap, Problem, Problems, Severity};
 use serde::Serialize;
 use types::MAX_CONFIGURATION_BYTES;
 
 use crate::args::ValidateArgs;
 use crate::failure::{EXIT_COMMAND, Failure};
+use crate::regular_file::text_of;
 use crate::show::{Page, print};
 
 /// Most problems that people are shown: more than anybody mends before asking again.
@@ -76,10 +76,6 @@ fn check(file: &Path) -> Result<(bool, Problems), Failure> {
         config::examine(&text).1
     };
     Ok((problems.errors() == 0, problems))
-}
-
-fn text_of(file: &Path, limit: usize) -> Result<String, ReadError> {
-    read_text(File::open(file)?, limit)
 }
 
 /// A node.toml is right only together with the configuration that it names.

@@ -223,6 +223,41 @@ async fn a_part_that_does_not_answer_is_a_command_error() {
     site.close().await;
 }
 
+/// A node that answers "no" has answered: only what is not there or too late could not.
+#[tokio::test]
+async fn a_refusal_is_told_from_a_node_that_could_not_answer() {
+    let reason = || "there is nothing to survive".to_owned();
+    let waited = std::time::Duration::from_secs(2);
+    let kinds = [
+        (
+            Unanswered::Refused { reason: reason() },
+            "refused: there is",
+        ),
+        (
+            Unanswered::NotYet { missing: "list" },
+            "could not answer: there is no list",
+        ),
+        (
+            Unanswered::Late {
+                part: "control group",
+                waited,
+            },
+            "could not answer: the control group did not",
+        ),
+    ];
+    for (unanswered, said) in kinds {
+        let site = Site::open(Sample {
+            cluster: Some(unanswered),
+            ..Sample::default()
+        })
+        .await;
+        let failure = site.show("cluster").await.unwrap_err();
+        assert_eq!(failure.status(), EXIT_COMMAND);
+        assert!(failure.to_string().contains(said), "{failure}");
+        site.close().await;
+    }
+}
+
 #[tokio::test]
 async fn without_a_socket_the_node_is_not_reachable_and_the_next_step_is_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -55,6 +55,39 @@ fn every_error_is_listed_with_number_place_path_and_value() {
     assert_eq!((said("   reason: "), said("   next:   ")), (3, 3));
 }
 
+/// A pipe without a writer, a device without an end: nobody waits for either.
+#[test]
+fn what_is_no_file_is_refused_at_once_with_what_it_is() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let socket = folder.path("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let others = [
+        (pipe, "a pipe"),
+        (socket, "a socket"),
+        (folder.0.path().to_owned(), "a directory"),
+        (PathBuf::from("/dev/zero"), "a device"),
+    ];
+    for (file, what) in others {
+        let (told, answer) = std::sync::mpsc::sync_channel(1);
+        let asked = file.clone();
+        std::thread::spawn(move || {
+            let json = false;
+            told.send(cli::validate(&ValidateArgs { file: asked, json }))
+        });
+        let answer = answer.recv_timeout(std::time::Duration::from_secs(10));
+        let failure = answer.unwrap().unwrap_err();
+        assert_eq!(failure.status(), EXIT_COMMAND);
+        let expected = format!(
+            "cannot read {}: it is {what}, not a file: name the file that holds the text, or save the text \
+             to one first",
+            file.display()
+        );
+        assert_eq!(failure.to_string(), expected);
+    }
+}
+
 #[test]
 fn json_is_one_line_with_one_object() {
     let folder = Folder::new();

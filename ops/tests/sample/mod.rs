@@ -8,8 +8,8 @@ use ops::{Answer, Commit, GoOn, Header, Node, SessionFilter, Unanswered, view};
 use proto::ops::{
     Candidate, ClusterReply, CommitConfigReply, ConfigCommit, ConfigReply, DriftRepairs,
     DropCandidateReply, DropsReply, FailedCheck, Failover, FibReply, HaDriftReply, HaLink,
-    HaLinkDetail, HaLinksReply, HaPeer, HaReply, Interface, InterfacesReply, Leaders, LineageReply,
-    NeighborsReply, Processor, ProcessorsReply, QuorumView, RaftGroup, RaftMember,
+    HaLinkDetail, HaLinksReply, HaPeer, HaReply, HaStorage, Interface, InterfacesReply, Leaders,
+    LineageReply, NeighborsReply, Processor, ProcessorsReply, QuorumView, RaftGroup, RaftMember,
     ReplicationDirection, Route, SessionsReply, Survival, TableComparison, VersionReply,
     VirtualRouter, VrrpReply,
 };
@@ -328,6 +328,12 @@ fn ha() -> HaReply {
         sessions_agreed: Some(198),
         sessions_agreed_checksum: Some("03d1c0ffee00aa55".to_owned()),
         session_lag_ms: 0,
+        storage: Some(HaStorage {
+            free_bytes: 12 << 20,
+            total_bytes: 40 << 20,
+            needed_bytes: 16 << 20,
+            waiting_ms: Some(2_500),
+        }),
         links: vec![HaLink {
             name: "ha0".to_owned(),
             local: "198.18.0.2:7300".to_owned(),

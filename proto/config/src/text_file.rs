@@ -16,6 +16,11 @@ pub enum ReadError {
         /// The limit.
         limit: usize,
     },
+    /// Something else has the name of a file.
+    #[error(
+        "it is {0}, not a file: name the file that holds the text, or save the text to one first"
+    )]
+    NotAFile(&'static str),
     /// Not what people type.
     #[error("it is not text in UTF-8")]
     NotText(#[source] FromUtf8Error),

@@ -6,7 +6,13 @@ mod bad;
 mod input;
 #[path = "../../tests/memory/mod.rs"]
 mod memory;
+/// The product's own: a node reads reports with this file.
+#[path = "../../../node/src/notice.rs"]
+#[expect(dead_code, reason = "a node also sends them")]
+mod notice;
 
 pub mod members;
+pub mod notices;
 pub mod rpc;
 pub mod snapshot;
+pub mod yields;

@@ -26,6 +26,7 @@ mod machine;
 mod memory;
 mod on_disk;
 mod recovery;
+mod reserve;
 #[cfg(test)]
 mod tests;
 mod watermark;
@@ -45,3 +46,4 @@ pub(crate) use machine::{Applied, Machine, Observer, SharedSnapshot};
 pub(crate) use memory::MemoryStore;
 pub(crate) use on_disk::DiskStore;
 pub(crate) use recovery::open_or_replace;
+pub(crate) use reserve::{make_room, put_by};

@@ -15,12 +15,11 @@ use super::files;
 use super::folder::{self, Lock};
 use super::keyspace::{Change, Headroom, Key, KvStore, StoreError};
 use super::ledger::{self, Ledger};
+use super::reserve::START_BYTES;
 use super::watermark::Watermark;
 
 /// Free space that must be left beside a write: the engines need room to move what they hold.
 const RESERVE_BYTES: u64 = 16 << 20;
-/// Free space without which a store is not even opened: a full disk would look like damage.
-const OPEN_BYTES: u64 = 4 << 20;
 /// Below this size nobody minds what the store takes up.
 const SMALL_BYTES: u64 = 16 << 20;
 /// How many times its live data a store may take up, before it is built anew.
@@ -62,7 +61,7 @@ impl DiskStore {
             })?;
         // The folder itself may be yet to be made; the lock is beside it.
         let (free, _) = files::room(lock.path()).map_err(|source| io_error(path, source))?;
-        enough(path, free, OPEN_BYTES)?;
+        enough(path, free, START_BYTES)?;
         if !folder::settle(path).map_err(|source| io_error(path, source))? {
             let ledger = Ledger::default();
             build(path, kind, &ledger.first(), &ledger)?;
@@ -105,7 +104,7 @@ impl DiskStore {
     /// Builds the store anew beside itself, and puts it in its own place.
     pub(super) fn rebuild(&mut self) -> Result<(), StoreError> {
         // It may use the reserve, because it gives back more than it takes.
-        self.check_space(self.ledger.bytes(), OPEN_BYTES)?;
+        self.check_space(self.ledger.bytes(), START_BYTES)?;
         self.sync()?;
         let records = self.on_engine(|engine| engine.scan())?;
         let content: Vec<Raw> = records
@@ -266,9 +265,7 @@ fn enough(path: &Path, free_bytes: u64, needed_bytes: u64) -> Result<(), StoreEr
 /// Opens a folder that is in its place, and compares all that it holds with what it should hold.
 fn open_folder(path: &Path, kind: StoreKind) -> Result<Opened, StoreError> {
     let blame = |reason| damaged(path, reason);
-    let watermark = Watermark::open(path)
-        .map_err(|source| io_error(path, source))?
-        .ok_or_else(|| blame("its watermark is missing or cannot be read".to_owned()))?;
+    let watermark = guarded(path, || Watermark::open(path))?;
     let (engine, records) = guarded(path, || {
         let engine = kind.open(path)?;
         let records = engine.scan()?;

@@ -10,6 +10,23 @@
 //!
 //! There are two places, each in a block of its own. One is written and waited for when the store is
 //! opened and stays; all later confirmations go to the other one, which a power cut may damage.
+//!
+//! # What a wrong one could cost
+//!
+//! The content is judged by the ledger, never by this file, so a wrong watermark makes no wrong content
+//! believed. It could only let a store pass that has forgotten its newest writes: a vote given twice, a commit
+//! lost. Against that:
+//!
+//! - A place whose checksum fails is not believed. No flipped bit, torn block or foreign file becomes a number.
+//! - One that says *more* than the store holds, such as another store's, makes the store count as damaged.
+//!   The other members fill it again.
+//! - With neither place the store counts as damaged as well: nothing is taken for granted.
+//! - With one place the other one decides, and the loss is told with the path. It is what a power cut may
+//!   leave, so it cannot end a start: two nodes in one rack would both refuse theirs. It says what was
+//!   confirmed when the store was opened last, at least, and the place is written anew at once. For a promise
+//!   to be lost, the engine must have dropped a tail that it had synced, in the same moment, by another fault.
+//! - An *older* copy of the whole file, put there by hand, is believed. Restoring single files of a store is
+//!   not supported for this reason.
 
 use std::fs::File;
 use std::io;
@@ -18,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use raft_state::Checksum;
 
+use super::engine::EngineError;
 use super::files;
 use super::ledger::Head;
 
@@ -48,27 +66,44 @@ impl Watermark {
         files::sync_file(&file, &path)
     }
 
-    /// Opens the file; `None` if it is missing or says nothing that can be believed.
-    pub(super) fn open(folder: &Path) -> io::Result<Option<Self>> {
+    /// Opens the file. The content is to blame if it is missing, is no file, or says nothing that can be
+    /// believed.
+    pub(super) fn open(folder: &Path) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
+        let wrong =
+            |what: &str| EngineError::Damaged(format!("its watermark {} {what}", path.display()));
         let file = match File::options().read(true).write(true).open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(wrong("is missing"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                return Err(wrong("is a directory"));
+            }
+            Err(error) => return Err(error.into()),
         };
         let places = (read(&file, 0)?, read(&file, 1)?);
         let (confirmed, next) = match places {
-            (None, None) => return Ok(None),
+            (None, None) => return Err(wrong("cannot be read: both its places are damaged")),
             (Some(first), None) => (first, 1),
             (Some(first), Some(second)) if first.writes > second.writes => (first, 1),
             (Some(_) | None, Some(second)) => (second, 0),
         };
-        Ok(Some(Self {
+        if places.0.is_none() || places.1.is_none() {
+            tracing::warn!(
+                path = %path.display(),
+                place = next,
+                confirmed = confirmed.writes,
+                "one of the watermark's two places is damaged, as a power cut may leave it: the store is \
+                 judged by the other one, and the damaged one is written anew"
+            );
+        }
+        Ok(Self {
             file,
             path,
             confirmed,
             next,
-        }))
+        })
     }
 
     /// Notes that everything up to `head` is on the disk.

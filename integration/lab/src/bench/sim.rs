@@ -24,7 +24,7 @@ Examples:
   tandem lab sim --seeds 1 --first-seed 4711 --topology pair --trace")]
 pub struct SimArgs {
     /// Runs of each topology; each has a seed of its own.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
     /// The first seed.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
@@ -149,5 +149,28 @@ fn print(report: &Report, seconds: f64) {
             "seed {} of {}: {}\n  again: tandem lab sim --seeds 1 --first-seed {} --topology {} --trace",
             failure.seed, failure.topology, failure.violation, failure.seed, failure.topology
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_campaign_of_no_runs_is_refused_instead_of_passed() {
+        let command = SimArgs::augment_args(Command::new("sim"));
+        let asked = |seeds| {
+            command
+                .clone()
+                .try_get_matches_from(["sim", "--seeds", seeds])
+        };
+        let refused = asked("0").unwrap_err().to_string();
+        assert!(
+            refused.contains("'0' for '--seeds <N>'") && refused.contains("1.."),
+            "{refused}"
+        );
+        assert!(asked("1").is_ok());
     }
 }

@@ -249,16 +249,94 @@ fn a_generation_of_two_founders_or_of_none_is_rejected() {
     assert!(verdict("one_generation", &[undecided]).is_err());
 }
 
-#[test]
-fn an_epoch_of_two_owners_is_rejected() {
-    let take = |node| ControlCommand::TakeRole {
+fn take(node: NodeId, epoch: Epoch) -> ControlCommand {
+    ControlCommand::TakeRole {
         group: Name::from("lan-wan"),
         node,
-        epoch: Epoch::NONE.next_for(A),
-    };
-    let (a, b) = (request(1, A, 0, take(A)), request(2, B, 0, take(B)));
+        epoch,
+    }
+}
+
+#[test]
+fn an_epoch_of_two_owners_is_rejected_in_whatever_lineage() {
+    let epoch = Epoch::NONE.next_for(A);
+    let (mine, stolen) = (state(&[take(A, epoch)]), state(&[take(B, epoch)]));
+    assert!(verdict("one_owner", &[applied_in(0x201, A, &stolen)]).is_err());
+    let apart = [applied_in(0x201, A, &mine), applied_in(0x202, B, &stolen)];
+    assert!(verdict("one_owner", &apart).is_err());
+    let agreed = [applied_in(0x201, A, &mine), applied_in(0x202, B, &mine)];
+    assert_eq!(verdict("one_owner", &agreed), Ok(()));
+}
+
+#[test]
+fn a_role_of_an_older_epoch_is_rejected_however_it_comes() {
+    let first = Epoch::NONE.next_for(A);
+    let second = first.next_for(B);
+    let command = |node, epoch| Content::Command(take(node, epoch).encode().unwrap());
+    let (old, new) = (state(&[take(A, first)]), state(&[take(B, second)]));
+    let (low, high) = (command(A, first), command(B, second));
+    let rises = [applied(A, 1, &low, &old), applied(A, 2, &high, &new)];
+    assert_eq!(verdict("one_owner", &rises), Ok(()));
+    // By an entry, by a snapshot, and by being forgotten.
+    let none = ControlState::default();
+    for (content, fallen) in [(&low, &old), (&Content::Snapshot, &old), (&low, &none)] {
+        let falls = [applied(A, 1, &high, &new), applied(A, 2, content, fallen)];
+        assert!(verdict("one_owner", &falls).is_err(), "{content:?}");
+    }
+    // Only a claim changes a role, and it does.
+    let by_itself = [
+        applied(A, 1, &low, &old),
+        applied(A, 2, &Content::Consensus, &new),
+    ];
+    assert!(verdict("one_owner", &by_itself).is_err());
+    let ignored = [applied(A, 1, &low, &old), applied(A, 2, &high, &old)];
+    assert!(verdict("one_owner", &ignored).is_err());
+    // Who starts again applies from an older place on.
+    let again = [
+        applied(A, 1, &low, &old),
+        applied(A, 2, &high, &new),
+        applied(A, 1, &low, &old),
+    ];
+    assert_eq!(verdict("one_owner", &again), Ok(()));
+}
+
+#[test]
+fn answers_about_a_role_that_nobody_has_recorded_are_rejected() {
+    let first = Epoch::NONE.next_for(A);
+    let second = first.next_for(B);
+    let current = state(&[take(B, second)]);
+    let recorded = applied(B, 1, &Content::Snapshot, &current);
+    let claim = |node, epoch| request(1, node, 0, take(node, epoch));
     let taken = Told::Outcome(ControlOutcome::RoleTaken);
-    assert!(verdict("one_owner", &[told(&a, &taken, 1), told(&b, &taken, 2)]).is_err());
+    let refused = |node, epoch| {
+        Told::Outcome(ControlOutcome::RoleRefused {
+            current: raft_state::Role { node, epoch },
+        })
+    };
+    let (late, right, newer) = (
+        claim(A, first),
+        claim(B, second),
+        claim(A, second.next_for(A)),
+    );
+    let lost = refused(B, second);
+    assert_eq!(
+        verdict("one_owner", &[recorded, told(&right, &taken, 1)]),
+        Ok(())
+    );
+    assert_eq!(
+        verdict("one_owner", &[recorded, told(&late, &lost, 1)]),
+        Ok(())
+    );
+    let wrong = [
+        (&late, &taken),
+        (&newer, &lost),
+        (&late, &refused(B, second.next_for(B))),
+        (&late, &Told::Outcome(ControlOutcome::Nothing)),
+    ];
+    for (request, answer) in wrong {
+        let history = [recorded, told(request, answer, 1)];
+        assert!(verdict("one_owner", &history).is_err(), "{answer:?}");
+    }
 }
 
 #[test]

@@ -92,8 +92,8 @@ fn quorum(facts: &PairFacts, failed: &mut Vec<Failed>) {
                 if facts.witness.is_some() {
                     "see show cluster for the members that are silent: two of three are needed"
                 } else {
-                    "see show cluster for why: without a witness both nodes are needed. If you know that \
-                     the other one is off, 'tandem request cluster survive' goes on without it"
+                    // Whether there is a way on without the other one, and by which word, is known there.
+                    "see show cluster for why and what to do: without a witness both nodes are needed"
                 }
                 .to_owned(),
             ),

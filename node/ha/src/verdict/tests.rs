@@ -231,7 +231,7 @@ fn a_configuration_that_lost_is_named_until_somebody_has_dropped_it() {
 }
 
 #[test]
-fn without_a_witness_the_lack_of_a_quorum_names_the_operators_word() {
+fn the_lack_of_a_quorum_says_who_is_needed_and_where_the_way_on_is_named() {
     let next_step = |with_witness: bool| {
         let mut facts = healthy();
         facts.witness = facts.witness.filter(|_| with_witness);
@@ -239,6 +239,11 @@ fn without_a_witness_the_lack_of_a_quorum_names_the_operators_word() {
         let judgement = judge(&facts);
         judgement.failed.into_iter().next().unwrap().next_step
     };
-    assert!(next_step(false).contains("tandem request cluster survive"));
-    assert!(!next_step(true).contains("survive"));
+    assert!(next_step(false).contains("both nodes are needed"));
+    assert!(next_step(true).contains("two of three are needed"));
+    for with_witness in [false, true] {
+        let next_step = next_step(with_witness);
+        assert!(next_step.contains("show cluster"), "{next_step}");
+        assert!(!next_step.contains("survive"), "{next_step}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use core::fmt::Write as _;
 
-use proto::ops::{FailedCheck, Failover, HaLink, HaPeer, HaReply, Leaders};
+use proto::ops::{FailedCheck, Failover, HaLink, HaPeer, HaReply, HaStorage, Leaders};
 
 use crate::args::Rows;
-use crate::render::{Table, UNKNOWN, elapsed_ns, moment, or_unknown, span};
+use crate::render::{Table, UNKNOWN, elapsed_ns, moment, or_unknown, size, span};
 use crate::view::{Look, View};
 
 impl View for HaReply {
@@ -20,6 +20,10 @@ impl View for HaReply {
         }
         text.push_str("\nSessions\n");
         text.push_str(&sessions(self));
+        if let Some(storage) = &self.storage {
+            text.push_str("\nDisk of the store\n");
+            text.push_str(&disk(storage));
+        }
         if !self.links.is_empty() {
             text.push_str("\nHA links\n");
             text.push_str(&links(&self.links, look.rows));
@@ -124,6 +128,17 @@ fn sessions(reply: &HaReply) -> String {
         let checksum = or_unknown(reply.sessions_agreed_checksum.as_ref());
         table.push(["agreed by cluster".to_owned(), agreed.to_string(), checksum]);
     }
+    table.render(Rows::All)
+}
+
+fn disk(storage: &HaStorage) -> String {
+    let mut table = Table::new(["Free", "In all", "Needed to write", "A write waits"]);
+    table.push([
+        size(storage.free_bytes),
+        size(storage.total_bytes),
+        size(storage.needed_bytes),
+        or_unknown(storage.waiting_ms.map(span)),
+    ]);
     table.render(Rows::All)
 }
 

@@ -26,10 +26,7 @@ impl ControlState {
                 held,
                 count,
             } => self.claim_port_blocks(*node, *address, *held, *count),
-            ControlCommand::ReleasePortBlocks { address } => {
-                self.port_blocks.remove(address);
-                ControlOutcome::PortBlocksReleased
-            }
+            ControlCommand::ReleasePortBlocks { node } => self.release_port_blocks(*node),
             ControlCommand::FormState {
                 generation,
                 founder,
@@ -124,6 +121,20 @@ impl ControlState {
             address,
             blocks: self.granted(node, address),
         }
+    }
+
+    /// Whoever is a member may be using its blocks at this moment, and so may one of whom only nothing is
+    /// written down yet: certain is only a removal. What the others still translate with ports of these blocks
+    /// they hold as taken, whoever is granted the block.
+    fn release_port_blocks(&mut self, node: NodeId) -> ControlOutcome {
+        if self.members.removal(node).is_none() {
+            return ControlOutcome::Nothing;
+        }
+        self.port_blocks.retain(|_, blocks| {
+            blocks.retain(|_, owner| *owner != node);
+            !blocks.is_empty()
+        });
+        ControlOutcome::PortBlocksReleased
     }
 
     fn keep_candidate(&mut self, name: &Name, candidate: &Candidate) -> ControlOutcome {

@@ -52,10 +52,11 @@ pub enum ControlCommand {
         /// How many more it asks for.
         count: u16,
     },
-    /// Take back every granted block of an address that no configuration mentions any more.
+    /// Take back every granted block, of all addresses, of a node that was removed. Its number is never given
+    /// again, so nobody else would ever get them.
     ReleasePortBlocks {
-        /// The external address.
-        address: IpAddr,
+        /// Who had them.
+        node: NodeId,
     },
     /// Begin a new generation of the state group, founded by one member alone. The others join it.
     FormState {
@@ -126,7 +127,7 @@ impl fmt::Display for ControlCommand {
                 count,
                 ..
             } => write!(f, "node {node} claims {count} port blocks of {address}"),
-            Self::ReleasePortBlocks { address } => write!(f, "release port blocks of {address}"),
+            Self::ReleasePortBlocks { node } => write!(f, "release the port blocks of node {node}"),
             Self::FormState {
                 generation,
                 founder,
@@ -179,7 +180,7 @@ pub enum ControlOutcome {
         /// Block numbers, ascending.
         blocks: Vec<u16>,
     },
-    /// Every block of the address was taken back.
+    /// Every block of the node was taken back, now or since earlier.
     PortBlocksReleased,
     /// The state group begins anew.
     StateFormed,

@@ -148,6 +148,18 @@ impl ControlState {
         &self.port_blocks
     }
 
+    /// Nodes that were removed and still have granted blocks, ascending.
+    pub fn removed_with_port_blocks(&self) -> Vec<NodeId> {
+        let owners = self
+            .port_blocks
+            .values()
+            .flat_map(BTreeMap::values)
+            .copied();
+        let owners: std::collections::BTreeSet<NodeId> = owners.collect();
+        let removed = |node: &NodeId| self.members.removal(*node).is_some();
+        owners.into_iter().filter(removed).collect()
+    }
+
     /// The state group's running generation; `None` before the first one.
     pub const fn lineage(&self) -> Option<Lineage> {
         self.lineage

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::cluster::Incarnation;
-use crate::control::{Candidates, ControlLineage, History, Survival, SurvivalReason};
+use crate::control::{
+    Candidates, Certificates, ControlLineage, History, MemberRecord, MemberStanding,
+    MembersCommand, Survival, SurvivalReason,
+};
 use crate::snapshot::{SnapshotError, Versioned};
 
 const A: NodeId = NodeId(1);
@@ -39,6 +42,64 @@ fn blocks(outcome: ControlOutcome) -> Vec<u16> {
         panic!("{outcome}");
     };
     blocks
+}
+
+/// Only a removal that is on record frees blocks: a member, and a node of which nothing is written down yet, may
+/// be using theirs at this moment.
+#[test]
+fn blocks_are_taken_back_of_a_node_that_was_removed_and_of_nobody_else() {
+    let mut state = ControlState::default();
+    let release = ControlCommand::ReleasePortBlocks { node: B };
+    let member = |id: NodeId| {
+        ControlCommand::Members(MembersCommand::SetMember {
+            record: MemberRecord {
+                id,
+                name: Name::from(if id == A { "a" } else { "b" }),
+                kind: types::MemberKind::Node,
+                addresses: Vec::new(),
+                certificates: Vec::new(),
+                software: String::new(),
+                since_unix_s: 1,
+                standing: MemberStanding::Member,
+            },
+            certificates: Certificates::Add,
+            now_unix_s: 1,
+        })
+    };
+    let dismiss = MembersCommand::Dismiss {
+        id: B,
+        by: "uid 0".to_owned(),
+        now_unix_s: 2,
+    };
+    state.apply(&claim(A, 0, 1));
+    state.apply(&claim(B, 0, 110));
+    let held = |state: &ControlState, node| {
+        let address = "198.51.100.1".parse().unwrap();
+        state.granted(node, address).len()
+    };
+    // No list yet; the list is being begun; both are in it; B is leaving.
+    let steps = [
+        ControlCommand::Stripped,
+        member(A),
+        member(B),
+        ControlCommand::Members(dismiss),
+    ];
+    for step in steps {
+        state.apply(&step);
+        assert_eq!(state.removed_with_port_blocks(), []);
+        assert_eq!(state.apply(&release), ControlOutcome::Nothing);
+        assert_eq!(held(&state, B), 109, "{step}");
+    }
+    state.apply(&ControlCommand::Members(MembersCommand::RemoveMember {
+        id: B,
+    }));
+    assert_eq!(state.removed_with_port_blocks(), [B]);
+    for _ in 0..2 {
+        assert_eq!(state.apply(&release), ControlOutcome::PortBlocksReleased);
+        assert_eq!((held(&state, A), held(&state, B)), (1, 0));
+    }
+    assert_eq!(state.removed_with_port_blocks(), []);
+    assert_eq!(blocks(state.apply(&claim(A, 1, 109))).len(), 110);
 }
 
 #[test]
