@@ -12,6 +12,7 @@ pub use crate::issuer::Issuer;
 pub use crate::network::{Failure, Lane, Replies, Server, Streaming, Transport};
 pub use crate::probe::{Content, Place, Probe, View};
 pub use crate::store::{Change, Headroom, Key, KvStore};
+pub use crate::version::PROTOCOL;
 
 #[cfg(feature = "mutants")]
 pub use crate::mutants::{Mutant, choose};

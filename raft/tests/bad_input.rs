@@ -167,7 +167,7 @@ fn strangers_and_strays_are_turned_away() {
         node,
         notice_seen: Some(u64::MAX),
         source,
-        protocol: 3,
+        protocol: raft::seam::PROTOCOL,
     };
     let server = stage.server(FOLLOWER);
     assert!(server.hello(&hello(2, 1, "memory")).is_ok());

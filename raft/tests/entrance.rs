@@ -55,7 +55,7 @@ async fn stranger(node: &Machine, token: &Token) -> Channel {
 fn question(token: &Token) -> JoinRequest {
     JoinRequest {
         cluster_id: token.cluster.to_string(),
-        protocol: 3,
+        protocol: raft::seam::PROTOCOL,
         secret: token.secret.to_bytes().into(),
         name: "b".to_owned(),
         addresses: vec!["192.0.2.1:4000".to_owned()],

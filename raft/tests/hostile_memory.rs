@@ -133,7 +133,7 @@ fn header(cluster: &Cluster, to: NodeId) -> Header {
         target: life(to),
         source: life(NodeId(1)),
         generation: cluster.control.state().lineage().unwrap().wire(),
-        protocol: 3,
+        protocol: raft::seam::PROTOCOL,
     }
 }
 

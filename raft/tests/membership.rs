@@ -274,7 +274,7 @@ async fn a_stranger_may_ask_to_join_and_nothing_else() {
         cluster_id: "west".to_owned(),
         node: 1,
         source: 1,
-        protocol: 3,
+        protocol: raft::seam::PROTOCOL,
     };
     let refused = client.hello(hello).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused}");
@@ -284,7 +284,7 @@ async fn a_stranger_may_ask_to_join_and_nothing_else() {
         target: 0,
         source: 1 << 32,
         generation: 0,
-        protocol: 3,
+        protocol: raft::seam::PROTOCOL,
     };
     let call = Request {
         header: Some(header),

@@ -233,7 +233,7 @@ fn asks(secret: Secret, number: u16) -> JoinRequest {
     let request = signed(NAME);
     JoinRequest {
         cluster_id: "memory".to_owned(),
-        protocol: 4,
+        protocol: raft::seam::PROTOCOL,
         software: "1.2.3".to_owned(),
         secret: secret.to_bytes().into(),
         name: NAME.to_owned(),

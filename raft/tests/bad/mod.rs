@@ -141,7 +141,7 @@ impl Stage {
                 1 => cluster.control.lineage().lineage.unwrap().wire(),
                 _ => cluster.control.state().lineage().unwrap().wire(),
             },
-            protocol: 4,
+            protocol: raft::seam::PROTOCOL,
         }
     }
 
