@@ -71,7 +71,7 @@ impl Desk {
     /// What an operator can do about the lack of a quorum, once it is known to be more than an election: the
     /// one source of that sentence, for `show cluster`, `show ha` and what is refused.
     pub(super) fn way_on_without_quorum(&self) -> Option<String> {
-        let view = self.survivor.as_ref()?.borrow().clone();
+        let view = self.survivor.borrow().clone()?;
         view.stands_still().then(|| self.way_on(&view))
     }
 
