@@ -301,11 +301,16 @@ fn a_role_of_an_older_epoch_is_rejected_however_it_comes() {
 }
 
 #[test]
-fn answers_about_a_role_that_nobody_has_recorded_are_rejected() {
+fn answers_about_a_role_that_nobody_ends_with_are_rejected() {
     let first = Epoch::NONE.next_for(A);
     let second = first.next_for(B);
+    let third = second.next_for(A);
     let current = state(&[take(B, second)]);
     let recorded = applied(B, 1, &Content::Snapshot, &current);
+    let all = End {
+        members: vec![end(B, &current)],
+        living: Vec::new(),
+    };
     let claim = |node, epoch| request(1, node, 0, take(node, epoch));
     let taken = Told::Outcome(ControlOutcome::RoleTaken);
     let refused = |node, epoch| {
@@ -313,29 +318,29 @@ fn answers_about_a_role_that_nobody_has_recorded_are_rejected() {
             current: raft_state::Role { node, epoch },
         })
     };
-    let (late, right, newer) = (
-        claim(A, first),
-        claim(B, second),
-        claim(A, second.next_for(A)),
-    );
+    let (late, right, newer) = (claim(A, first), claim(B, second), claim(A, third));
     let lost = refused(B, second);
-    assert_eq!(
-        verdict("one_owner", &[recorded, told(&right, &taken, 1)]),
-        Ok(())
-    );
-    assert_eq!(
-        verdict("one_owner", &[recorded, told(&late, &lost, 1)]),
-        Ok(())
-    );
+    let at_once = |request: &Request, answer: &Told| {
+        verdict("one_owner", &[recorded, told(request, answer, 1)])
+    };
+    let in_the_end = |request: &Request, answer: &Told| {
+        let history = [recorded, told(request, answer, 1), Observation::Ended(&all)];
+        verdict("one_owner", &history)
+    };
+    assert_eq!(in_the_end(&right, &taken), Ok(()));
+    assert_eq!(in_the_end(&late, &lost), Ok(()));
+    // Agreed on by one that died before anybody saw it apply that.
+    assert_eq!(in_the_end(&late, &taken), Ok(()));
     let wrong = [
-        (&late, &taken),
         (&newer, &lost),
-        (&late, &refused(B, second.next_for(B))),
+        (&late, &refused(A, second)),
         (&late, &Told::Outcome(ControlOutcome::Nothing)),
     ];
     for (request, answer) in wrong {
-        let history = [recorded, told(request, answer, 1)];
-        assert!(verdict("one_owner", &history).is_err(), "{answer:?}");
+        assert!(at_once(request, answer).is_err(), "{answer:?}");
+    }
+    for (request, answer) in [(&newer, &taken), (&late, &refused(A, third))] {
+        assert!(in_the_end(request, answer).is_err(), "{answer:?}");
     }
 }
 

@@ -9,17 +9,18 @@
 //!   whether it applies commands or takes a snapshot. Who gives way to another lineage takes over what that one
 //!   agreed on: there the nodes' own heartbeats raise the epoch.
 //! - An agreed claim above all earlier ones is what counts from then on, and one that is not changes nothing.
-//! - Who is told that it has the role finds it in the record. Who is refused lost to an epoch that is recorded
-//!   and not lower than its own.
+//! - What nodes are told of roles is part of that history: nobody else ever has the epoch, and, unless a lineage
+//!   was given up with what was agreed on in it, no node ends with a lower one. Who is refused lost to an epoch
+//!   that is not lower than its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft::MemberKind;
 use raft::seam::{Content, Place};
 use raft_state::{ControlCommand, ControlOutcome, ControlState, Role, Versioned};
 use types::{Epoch, Name, NodeId};
 
-use super::{Applied, Invariant, Observation};
+use super::{Applied, End, Invariant, Observation};
 use crate::workload::{Request, Told};
 
 /// The roles of each group.
@@ -29,6 +30,9 @@ type Roles = BTreeMap<Name, Role>;
 #[derive(Debug, Default)]
 pub(super) struct OneOwner {
     owners: BTreeMap<(Name, Epoch), NodeId>,
+    /// The highest epoch of each group that a node was told of.
+    told: BTreeMap<Name, Epoch>,
+    lineages: BTreeSet<u64>,
     before: BTreeMap<NodeId, (Place, Roles)>,
 }
 
@@ -53,6 +57,7 @@ impl OneOwner {
         state: &ControlState,
     ) -> Result<(), String> {
         let after = state.roles();
+        self.lineages.insert(place.generation);
         if let Some((known, before)) = self.before.get(&member)
             && known.generation == place.generation
             && known.index < place.index
@@ -69,23 +74,48 @@ impl OneOwner {
         Ok(())
     }
 
-    /// What a node that asked for a role was told.
-    fn told(&self, request: &Request, outcome: &ControlOutcome) -> Result<(), String> {
+    /// What a node that asked for a role was told. Nobody need have been seen to apply it: who agreed on it may
+    /// have died with the answer on its way.
+    fn told(&mut self, request: &Request, outcome: &ControlOutcome) -> Result<(), String> {
         let ControlCommand::TakeRole { group, node, epoch } = &request.command else {
             return Ok(());
         };
-        let owner = |epoch| self.owners.get(&(group.clone(), epoch));
-        let fits = if let ControlOutcome::RoleRefused { current } = outcome {
-            current.epoch >= *epoch && owner(current.epoch) == Some(&current.node)
+        let (node, epoch) = (*node, *epoch);
+        let role = if let ControlOutcome::RoleRefused { current } = outcome
+            && current.epoch >= epoch
+        {
+            *current
+        } else if *outcome == ControlOutcome::RoleTaken {
+            Role { node, epoch }
         } else {
-            *outcome == ControlOutcome::RoleTaken && owner(*epoch) == Some(node)
+            return Err(format!(
+                "node {node} claimed {group} under epoch {epoch} and was told '{outcome}'"
+            ));
         };
-        if fits {
+        self.recorded(group, role)?;
+        let highest = self.told.entry(group.clone()).or_insert(role.epoch);
+        *highest = (*highest).max(role.epoch);
+        Ok(())
+    }
+
+    /// Nobody forgets what somebody was told.
+    fn ended(&self, end: &End) -> Result<(), String> {
+        if self.lineages.len() > 1 {
             return Ok(());
         }
-        Err(format!(
-            "node {node} claimed {group} under epoch {epoch} and was told '{outcome}', which is on no record"
-        ))
+        for (group, told) in &self.told {
+            let nodes = end.members.iter();
+            for node in nodes.filter(|member| member.kind == MemberKind::Node) {
+                let has = node.control.roles().get(group).map(|role| role.epoch);
+                if has < Some(*told) {
+                    return Err(format!(
+                        "epoch {told} of {group} was told of, and node {} ends with {has:?}",
+                        node.id
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -142,8 +172,8 @@ impl Invariant for OneOwner {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
-            | Observation::Stopped { .. }
-            | Observation::Ended(_) => Ok(()),
+            | Observation::Stopped { .. } => Ok(()),
+            Observation::Ended(end) => self.ended(end),
         }
     }
 }
