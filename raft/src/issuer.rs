@@ -103,6 +103,7 @@ impl Issuer {
             .expect_token(stranger.token, &stranger.newcomer)
             .await?;
         self.check_place(&stranger.name, kind)?;
+        let heartbeat_key = self.heartbeat_key(kind)?;
         let certificate = self.sign(&stranger.name, &stranger.request)?;
         let newcomer = stranger.newcomer;
         let (kind, id, mode) = self.redeem(stranger.token, &newcomer).await?;
@@ -118,7 +119,23 @@ impl Issuer {
         };
         self.agree(record, mode).await?;
         tracing::info!(node = %id, name = %stranger.name, %kind, "a newcomer has become a member");
-        Ok(self.welcome(id, kind, &certificate))
+        Ok(self.welcome((id, kind), &certificate, heartbeat_key))
+    }
+
+    /// What a newcomer of this `kind` gets of the heartbeats' key: a node could not run without it, and would
+    /// take a vote all the same.
+    fn heartbeat_key(&self, kind: MemberKind) -> Result<String, Failure> {
+        let (MemberKind::Node, Some(path)) = (kind, &self.signer.heartbeat_key) else {
+            return Ok(String::new());
+        };
+        std::fs::read_to_string(path).map_err(|error| {
+            refused(format!(
+                "{} on {} cannot be read ({error}), and a node needs it: put it back there, or ask with a \
+                 token of another node; the token is still good",
+                path.display(),
+                self.control.local.me.name
+            ))
+        })
     }
 
     /// Says so the first time and then at every power of two: whoever can reach the port can ask.
@@ -257,17 +274,18 @@ impl Issuer {
         }
     }
 
-    fn welcome(&self, id: NodeId, kind: MemberKind, certificate: &Certificate) -> JoinReply {
+    fn welcome(
+        &self,
+        (id, kind): (NodeId, MemberKind),
+        certificate: &Certificate,
+        heartbeat_key: String,
+    ) -> JoinReply {
         let signer = &self.signer;
         // In force here before anybody was told of it, so the newcomer is in it.
         let view = self.control.local.roster.now();
-        let heartbeat_key = signer.heartbeat_key.as_ref();
-        let (authority_key, heartbeat_key) = match kind {
-            MemberKind::Node => (
-                signer.authority.key_pem(),
-                heartbeat_key.and_then(|path| std::fs::read_to_string(path).ok()),
-            ),
-            MemberKind::Witness => (String::new(), None),
+        let authority_key = match kind {
+            MemberKind::Node => signer.authority.key_pem(),
+            MemberKind::Witness => String::new(),
         };
         JoinReply {
             id: u32::from(id.0),
@@ -276,7 +294,7 @@ impl Issuer {
             certificate: certificate.der().to_vec().into(),
             authority: signer.authority.certificate().der().to_vec().into(),
             authority_key,
-            heartbeat_key: heartbeat_key.unwrap_or_default(),
+            heartbeat_key,
             members: view.members().iter().map(joined).collect(),
             edition: view.edition().to_string(),
             rtt_ms: signer.pace.rtt_ms,

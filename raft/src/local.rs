@@ -102,6 +102,11 @@ impl Local {
         })
     }
 
+    /// Whether this process takes part under a number of its own, and does not only ask for one.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.incarnation != Incarnation::default()
+    }
+
     /// Whether this process votes and no more.
     pub(crate) fn is_witness(&self) -> bool {
         self.me.kind == MemberKind::Witness

@@ -79,7 +79,8 @@ pub(crate) async fn admit<G: Group>(
 /// Of a machine that lost its disk, whose clock is behind, and whom nobody told when it started.
 fn later_life(later: Incarnation, newcomer: MemberId) -> String {
     format!(
-        "it started as life {} of its number, and life {later} was here before: set its clock and start it again",
+        "it started as life {} of its number, and life {later} was here before: start it again, with the \
+         way to this member open, and it asks for its number",
         newcomer.incarnation
     )
 }

@@ -32,7 +32,7 @@ use crate::seat::Seat;
 use crate::signer::Signer;
 use crate::store::{
     DiskStore, Journal, Recovered, StoreKind, last_incarnation, make_room, next_incarnation,
-    open_or_replace, put_by,
+    occupy, open_or_replace, put_by,
 };
 use crate::tls_files;
 
@@ -56,6 +56,7 @@ pub async fn start(
     let unborn = Arc::new(Local::new(&plan, Incarnation::default(), clock)?);
     let files = plan.tls.clone();
     let secured = files.map(|files| secure(files, &unborn)).transpose()?;
+    let occupied = occupy(&plan.data_dir)?;
     make_room(&plan.data_dir)?;
     let incarnation = begin_life(&plan, &unborn, secured.as_ref()).await?;
     let local = Arc::new(Local::new(&plan, incarnation, clock)?);
@@ -76,6 +77,7 @@ pub async fn start(
             runtime.block_on(run(prepared, ready, shutdown));
             // Tasks of the consensus library that still wait for a peer must not hold up the process.
             runtime.shutdown_background();
+            drop(occupied);
         })
         .map_err(StartError::Threads)?;
     started.await.unwrap_or_else(|_| {

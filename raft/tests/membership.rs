@@ -230,6 +230,28 @@ async fn what_cannot_be_a_member_costs_no_token() {
     assert!(refused.contains("used already, by w"), "{refused}");
 }
 
+/// A node without the key of the heartbeats could not run, and would have a vote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_is_taken_in_with_the_key_of_the_heartbeats_or_not_at_all() {
+    let mut a = found("west", "a");
+    let key = a.path("heartbeat.key");
+    a.heartbeat_key = Some(key.clone());
+    a.start().await;
+    let token = Token::parse(&a.invite(MemberKind::Node).await).unwrap();
+    let address = "127.0.0.1:9".parse().unwrap();
+    let refused = join_with(&token, "b", address).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("heartbeat.key") && text.contains("still good"),
+        "{text}"
+    );
+    assert_eq!(a.membership().records().len(), 1);
+
+    std::fs::write(&key, "the key").unwrap();
+    let joined = join_with(&token, "b", address).await.unwrap();
+    assert_eq!(joined.heartbeat_key.as_deref(), Some("the key"));
+}
+
 /// Whoever was away knows its peers by certificates that they show no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_was_away_while_the_others_renewed_comes_back() {

@@ -136,6 +136,11 @@ pub(crate) async fn newest_life(
     lives.max().filter(|life| life.0 > 0)
 }
 
+/// Nobody told this member when it started, and its clock or its disk did not either; or it has a double.
+const LATER_LIFE: &str = "a later life of this member's number was here before, so this one is not taken in: if \
+                          another machine runs with this member's certificate, stop that one; then start this \
+                          member again";
+
 async fn hello_to(
     members: impl Iterator<Item = NodeId>,
     local: &Local,
@@ -174,6 +179,9 @@ async fn hello_to(
         if let Some(how) = answer.dismissal {
             local.dismiss(how.into());
             return None;
+        }
+        if local.incarnation < Incarnation(answer.life) && local.is_alive() {
+            local.at_odds(node, LATER_LIFE);
         }
         local.heard(node);
         if answer.notice_number != 0 {

@@ -18,10 +18,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::files::{beside, create_folder, remove_folder, sync_name};
+use super::keyspace::StoreError;
 
 /// Keeps every other process away from the store as long as it lives.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     _file: File,
 }
@@ -58,6 +59,18 @@ pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
         }
     }
     Ok(None)
+}
+
+/// Takes a data directory for this process: nobody else's start may count lives in it or give up its reserve.
+pub(crate) fn occupy(data_dir: &Path) -> Result<Lock, StoreError> {
+    let unusable = |source| StoreError::Io {
+        path: data_dir.to_owned(),
+        source,
+    };
+    let lock = lock(&data_dir.join("process")).map_err(unusable)?;
+    lock.ok_or_else(|| StoreError::InUse {
+        path: data_dir.to_owned(),
+    })
 }
 
 /// Where a store is built that is to be at `path`.
@@ -98,4 +111,20 @@ pub(super) fn move_in(path: &Path) -> io::Result<()> {
     fs::rename(&new, path)?;
     sync_name(path)?;
     remove_folder(&old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_belongs_to_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let first = occupy(&data).unwrap();
+        let second = occupy(&data).unwrap_err();
+        assert!(matches!(&second, StoreError::InUse { path } if *path == data));
+        drop(first);
+        occupy(&data).unwrap();
+    }
 }

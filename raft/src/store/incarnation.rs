@@ -10,15 +10,16 @@ use super::files;
 
 const FILE: &str = "incarnation";
 
-/// Lives beyond this number are not believed: there must be some left to begin. Seconds of Unix time get
-/// there in the year 2105.
+/// Neither clocks nor other members are believed beyond this number: there must be some left to begin. Seconds
+/// of Unix time get there in the year 2105.
 const LAST: u32 = u32::MAX - (1 << 24);
 
 /// Counts this start and returns when the count is on the disk.
 ///
 /// A node whose disk was replaced has no file, and must not become one of its own earlier lives. So the
 /// count is never behind `unix_seconds`, and, since clocks of new machines are sometimes behind, above the
-/// newest life that the other members know of.
+/// newest life that the other members know of. It never goes back: a disk that has seen the last number is
+/// refused.
 pub(crate) fn next_incarnation(
     data_dir: &Path,
     unix_seconds: u64,
@@ -26,10 +27,14 @@ pub(crate) fn next_incarnation(
 ) -> io::Result<Incarnation> {
     files::create_folder(data_dir)?;
     let last = last_incarnation(data_dir)?.map_or(0, |last| last.0);
-    let by_time = u32::try_from(unix_seconds).unwrap_or(u32::MAX);
-    let known = known.map_or(0, |known| known.0);
-    let last = [last, known].into_iter().filter(|life| *life <= LAST).max();
-    let next = last.unwrap_or_default().saturating_add(1).max(by_time);
+    let by_time = u32::try_from(unix_seconds).ok();
+    let known = known.and_then(|known| known.0.checked_add(1));
+    let told = [by_time, known].into_iter().flatten();
+    let told = told.filter(|life| *life <= LAST).max();
+    let counted = last.checked_add(1).ok_or_else(|| {
+        io::Error::other("its lives are used up: remove this member and join anew")
+    })?;
+    let next = told.map_or(counted, |told| told.max(counted));
     let path = data_dir.join(FILE);
     let fresh = data_dir.join("incarnation.new");
     let mut file = File::create(&fresh)?;
@@ -87,13 +92,31 @@ mod tests {
     }
 
     #[test]
-    fn lives_that_leave_no_room_for_another_are_not_believed() {
+    fn neither_a_clock_nor_a_member_uses_the_lives_up() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), u32::MAX.to_string()).unwrap();
-        let known = Some(Incarnation(u32::MAX - 1));
+        let next = |seconds, known: u32| {
+            next_incarnation(folder.path(), seconds, Some(Incarnation(known)))
+        };
+        assert_eq!(next(9, u32::MAX).unwrap(), Incarnation(9));
+        assert_eq!(next(u64::from(LAST) + 1, LAST).unwrap(), Incarnation(10));
+        assert_eq!(next(u64::MAX, 5).unwrap(), Incarnation(11));
+    }
+
+    #[test]
+    fn no_count_goes_back_and_the_last_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let next = |last: u32| {
+            fs::write(folder.path().join(FILE), last.to_string()).unwrap();
+            next_incarnation(folder.path(), 9, None)
+        };
+        for last in [LAST - 1, LAST, LAST + 1, u32::MAX - 1] {
+            assert_eq!(next(last).unwrap(), Incarnation(last + 1));
+        }
+        let refused = next(u32::MAX).unwrap_err().to_string();
+        assert!(refused.contains("join anew"), "{refused}");
         assert_eq!(
-            next_incarnation(folder.path(), 9, known).unwrap(),
-            Incarnation(9)
+            last_incarnation(folder.path()).unwrap(),
+            Some(Incarnation(u32::MAX))
         );
     }
 }

@@ -43,7 +43,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Another process has the store open.
-    #[error("the store {path} is in use by another process")]
+    #[error("{path} is in use by another process: stop that one first")]
     InUse {
         /// The store.
         path: PathBuf,

@@ -33,6 +33,7 @@ mod watermark;
 
 pub(crate) use codec::{decode, encode};
 pub use engine::StoreKind;
+pub(crate) use folder::occupy;
 pub use health::{NoRoom, StorageHealth};
 pub(crate) use incarnation::{last_incarnation, next_incarnation};
 pub(crate) use journal::Journal;

@@ -42,6 +42,8 @@ pub(crate) struct Machine {
     pub(crate) address: SocketAddr,
     listener: Option<TcpListener>,
     can_sign: bool,
+    /// Where its node.toml says that the key of the heartbeats is.
+    pub(crate) heartbeat_key: Option<PathBuf>,
     running: Option<(Subsystem, Cluster)>,
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn found(cluster: &str, name: &str) -> Machine {
         address,
         listener: Some(listener),
         can_sign: true,
+        heartbeat_key: None,
         running: None,
     };
     machine.write("ca.pem", &authority.certificate().to_pem());
@@ -97,6 +100,7 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
         address,
         listener: Some(listener),
         can_sign: joined.authority_key.is_some(),
+        heartbeat_key: None,
         running: None,
     };
     machine.write("ca.pem", &joined.authority);
@@ -160,7 +164,7 @@ impl Machine {
                 issuing: self.can_sign.then(|| Issuing {
                     authority_key: self.path("ca-key.pem"),
                     router: Name::from("router"),
-                    heartbeat_key: None,
+                    heartbeat_key: self.heartbeat_key.clone(),
                     pace: PACE,
                     has_place,
                 }),
