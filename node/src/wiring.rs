@@ -59,6 +59,8 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
     if bootstrap.is_witness() {
         bail!("this member is the witness, not a node: start it with 'tandem witness'");
     }
+    // Before this node has a vote that others rely on.
+    let heartbeat_key = heartbeat_key(bootstrap)?;
     let clock = Clock::start();
     let mut subsystem = Subsystem::default();
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
@@ -79,7 +81,15 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
         tracing::warn!(%problem, "node.toml and configuration");
     }
     tracing::info!(revision = %running.revision, "configuration");
-    let parts = start(bootstrap, site, clock, cluster, running, &mut subsystem)?;
+    let agreed = (cluster, running);
+    let parts = start(
+        bootstrap,
+        site,
+        clock,
+        agreed,
+        heartbeat_key,
+        &mut subsystem,
+    )?;
     ops::serve(&bootstrap.api_socket, Arc::new(parts), &mut subsystem)
         .await
         .context("operators cannot be served")?;
@@ -109,8 +119,8 @@ fn start(
     bootstrap: &Bootstrap,
     site: Site,
     clock: Clock,
-    cluster: Cluster,
-    running: Running,
+    (cluster, running): (Cluster, Running),
+    heartbeat_key: Option<[u8; 32]>,
     subsystem: &mut Subsystem,
 ) -> anyhow::Result<Desk> {
     let (packets, packet_events) = mailbox(replicate::BOUND);
@@ -125,7 +135,7 @@ fn start(
     warn_about_cores(node, process.cores);
     let seen = cluster.control.state().highest_epoch();
     let peer = site.peer().map(|peer| peer.id);
-    let heard = (peer, heartbeat_key(bootstrap)?);
+    let heard = (peer, heartbeat_key);
     let planned = plan::redundancy::compile(bootstrap, router, node, seen, heard);
     let redundancy = start_redundancy(
         planned,
