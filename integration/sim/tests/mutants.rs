@@ -14,7 +14,11 @@ use sim::{Topology, Trace};
 const SEEDS: u64 = 500;
 
 fn caught(mutant: Mutant) {
-    for seed in 1..=SEEDS {
+    caught_within(SEEDS, mutant);
+}
+
+fn caught_within(seeds: u64, mutant: Mutant) {
+    for seed in 1..=seeds {
         for topology in Topology::ALL {
             choose(Some(mutant));
             let run = sim::run(topology, seed, Trace::default());
@@ -25,7 +29,7 @@ fn caught(mutant: Mutant) {
             }
         }
     }
-    panic!("{mutant:?} was not caught within {SEEDS} seeds");
+    panic!("{mutant:?} was not caught within {seeds} seeds");
 }
 
 #[test]
@@ -35,7 +39,8 @@ fn entries_that_are_acknowledged_before_they_are_on_the_disk_are_caught() {
 
 #[test]
 fn votes_that_are_given_before_they_are_on_the_disk_are_caught() {
-    caught(Mutant::VoteBeforeSync);
+    // Harder to catch than the others: votes of one term are ordered, and only a lower one does harm.
+    caught_within(1_000, Mutant::VoteBeforeSync);
 }
 
 #[test]

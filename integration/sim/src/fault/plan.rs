@@ -26,7 +26,7 @@ const FAULTS: (u64, u64) = (3, 12);
 const LASTS: (u64, u64) = (50, 2_500);
 
 /// Runs with a trap, in a thousand.
-const TRAPS: u64 = 600;
+const TRAPS: u64 = 300;
 /// Runs in which a member is stopped in order, in a thousand.
 const STOPS: u64 = 300;
 /// Runs in which a member loses its disk, in a thousand: where the others have everything that it had.
