@@ -19,6 +19,10 @@ const AMBUSH: Millis = Millis(1_200);
 /// A disk that takes so long leaves time to crash.
 const SLOW: (u64, u64) = (250, 900);
 
+/// Lost votes, in a thousand, that were for the candidate with the higher number. Votes of one term are ordered
+/// by it: only after such a one was lost can a lower one be given.
+const HARMFUL: u64 = 900;
+
 /// Faults in the order of their times.
 pub(super) type Sequence = Vec<(Millis, Fault)>;
 
@@ -33,7 +37,12 @@ pub(super) fn draw(topology: Topology, at: Millis, random: &mut Random) -> Seque
     let down = Millis(random.between(20, 150));
     match of_kind(MemberKind::Witness).first() {
         Some(witness) if random.happens(500) => {
-            let winner = random.pick(&nodes).unwrap_or(*witness);
+            let winner = if random.happens(HARMFUL) {
+                nodes.iter().max()
+            } else {
+                nodes.iter().min()
+            };
+            let winner = *winner.unwrap_or(witness);
             let disk = Millis(random.between(SLOW.0, SLOW.1));
             lost_vote((*witness, disk), (&nodes, winner), at, down)
         }
