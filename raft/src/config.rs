@@ -40,6 +40,9 @@ pub(crate) fn config_of(group: GroupName, local: &Local) -> Result<Config, Confi
         // Above the distance between snapshots, or a snapshot would not help who lags.
         replication_lag_threshold: 2 * log,
         install_snapshot_timeout: 30_000,
+        // A store that was put back and cannot be told from the newest one (see `store::recovery`) lacks entries
+        // that it had acknowledged. They are sent again; else its leader would stop, or leave it out for good.
+        allow_log_reversion: Some(true),
         backoff: "20ms 40ms ...200ms".to_owned(),
         ..Config::default()
     }

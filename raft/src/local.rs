@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,6 +20,11 @@ use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 use crate::probe::{GroupProbe, Probe};
 use crate::roster::Roster;
 use crate::version;
+
+/// What an operator reads of a life that comes too late.
+const SUPERSEDED: &str = "a later life of this member's number was here before, so this one is not taken in: if \
+                          another machine runs with this member's certificate, stop that one; then start this \
+                          member again";
 
 /// This process among the members.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(crate) struct Local {
     /// Why members and this one last did not talk to each other.
     refusals: Mutex<BTreeMap<NodeId, String>>,
     pub(crate) notices: Notices,
+    /// A later life of this member's number was heard of: this one will not be taken in.
+    superseded: AtomicBool,
     /// How this machine ceased to be a member.
     pub(crate) dismissed: watch::Sender<Option<Dismissed>>,
     /// Who has acknowledged what this member says as a leader.
@@ -82,6 +89,7 @@ impl Local {
             software: Mutex::default(),
             refusals: Mutex::default(),
             notices: Notices::default(),
+            superseded: AtomicBool::new(false),
             dismissed: watch::Sender::new(None),
             acknowledged: Acknowledged::default(),
             roster: Roster::new(members, edition),
@@ -153,6 +161,19 @@ impl Local {
             tracing::error!(%node, reason, "a member and this one do not talk to each other");
             known.insert(node, reason.to_owned());
         }
+    }
+
+    /// A later life of this member's number was here: nobody told when this one began, or it has a double.
+    pub(crate) fn supersede(&self) {
+        if !self.superseded.swap(true, Ordering::Relaxed) {
+            tracing::error!("{SUPERSEDED}");
+        }
+    }
+
+    /// Why this life takes part no more, if it does not.
+    pub(crate) fn superseded(&self) -> Option<String> {
+        let is_superseded = self.superseded.load(Ordering::Relaxed);
+        is_superseded.then(|| SUPERSEDED.to_owned())
     }
 
     /// This machine is a member no more, which is for ever: the first word about it counts.

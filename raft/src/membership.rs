@@ -1,16 +1,19 @@
 //! Who takes part: founding, joining, and taking in whoever joins.
 //!
 //! A life of a node that has lost its log is a new member. The leader makes it a learner, waits until
-//! it has caught up, and then in one change makes it a voter and removes the node's earlier life: so a
-//! vote that was forgotten is never cast twice, and the number of voters does not grow.
+//! it has acknowledged what was there when it came, and then in one change makes it a voter and removes the
+//! node's earlier life: so a vote that was forgotten is never cast twice, the number of voters does not grow,
+//! and nobody votes who cannot be reached, such as a copy of a machine that runs beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use openraft::ChangeMembers;
+use openraft::async_runtime::WatchReceiver;
 use raft_state::Incarnation;
 use types::NodeId;
 
-use crate::group::{ControlGroup, Group, MemberId};
+use crate::group::{ControlGroup, Group, LogId, MemberId};
 use crate::local::Local;
 use crate::network::{JoinReply, hello, join};
 use crate::propose::Proposer;
@@ -47,7 +50,7 @@ pub(crate) async fn admit<G: Group>(
         && later > newcomer.incarnation
     {
         local.at_odds(newcomer.node, &later_life(later, newcomer));
-        return JoinReply::NotYet;
+        return JoinReply::LaterLife;
     }
     let id = newcomer.to_u64();
     if voters_for_good::<G>(&running.committed_membership()).contains(&id) {
@@ -62,8 +65,8 @@ pub(crate) async fn admit<G: Group>(
         // A leader that is being removed takes nobody in.
         return JoinReply::NotYet;
     }
-    let learned = tokio::time::timeout(CATCH_UP, raft.add_learner(id, (), true)).await;
-    if !matches!(learned, Ok(Ok(_))) {
+    let learned = tokio::time::timeout(CATCH_UP, teach(running, newcomer)).await;
+    if !matches!(learned, Ok(true)) {
         return JoinReply::NotYet;
     }
     let voters = with_newcomer(voters.into_iter(), newcomer);
@@ -74,6 +77,63 @@ pub(crate) async fn admit<G: Group>(
         }
         Ok(Err(_)) | Err(_) => JoinReply::NotYet,
     }
+}
+
+/// Makes `newcomer` a learner, and returns when it has acknowledged all that was applied here when it asked;
+/// false if that cannot be.
+///
+/// The consensus library could wait as well, but takes a learner for ready that is only a few thousand entries
+/// behind, even one that was never reached.
+async fn teach<G: Group>(running: &Running<G>, newcomer: MemberId) -> bool {
+    let Some(due) = make_learner(running, newcomer).await else {
+        return false;
+    };
+    if newcomer == running.id {
+        return true;
+    }
+    let mut metrics = running.raft.metrics();
+    loop {
+        match &metrics.borrow_watched().replication {
+            // It leads no more.
+            None => return false,
+            Some(replication) => {
+                let acknowledged = replication.get(&newcomer.to_u64());
+                let acknowledged = acknowledged.and_then(Option::as_ref);
+                if acknowledged.is_some_and(|entry| entry.index() >= due) {
+                    return true;
+                }
+            }
+        }
+        if metrics.changed().await.is_err() {
+            return false;
+        }
+    }
+}
+
+/// Returns up to which index a learner has to know the log. Those that its node's earlier lives have left
+/// behind are dropped.
+async fn make_learner<G: Group>(running: &Running<G>, newcomer: MemberId) -> Option<u64> {
+    let id = newcomer.to_u64();
+    let newest = running.newest_membership();
+    let members = newest.membership();
+    let of_its_node = |id: &u64| MemberId::from_u64(*id).is_some_and(|it| it.node == newcomer.node);
+    let others = members.learner_ids().filter(|other| *other != id);
+    let left_behind: BTreeSet<u64> = others.filter(of_its_node).collect();
+    if members.get_node(&id).is_some() && left_behind.is_empty() {
+        let metrics = running.raft.metrics();
+        let applied = metrics
+            .borrow_watched()
+            .last_applied
+            .as_ref()
+            .map(LogId::<G>::index);
+        return applied;
+    }
+    let change = ChangeMembers::Batch(vec![
+        ChangeMembers::RemoveNodes(left_behind),
+        ChangeMembers::AddNodes(BTreeMap::from([(id, ())])),
+    ]);
+    let changed = running.raft.change_membership(change, true).await.ok()?;
+    Some(changed.log_id.index())
 }
 
 /// Of a machine that lost its disk, whose clock is behind, and whom nobody told when it started.

@@ -73,6 +73,14 @@ impl<G: Group> Running<G> {
         lives.collect()
     }
 
+    /// The life of `node` of which it is agreed on that its vote counts.
+    pub(crate) fn voting_life(&self, node: NodeId) -> Option<Incarnation> {
+        let voters = voters_for_good::<G>(&self.committed_membership());
+        let mut ids = voters.into_iter().filter_map(MemberId::from_u64);
+        let voter = ids.find(|id| id.node == node);
+        voter.map(|id| id.incarnation)
+    }
+
     /// Whether it is agreed on that this instance's vote counts.
     pub(crate) fn is_voter(&self) -> bool {
         let membership = self.committed_membership();

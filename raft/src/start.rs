@@ -8,7 +8,7 @@
 //! ```
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ use crate::local::Local;
 use crate::members::Membership;
 use crate::membership::QUESTION;
 use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
-use crate::network::{Peers, newest_life};
+use crate::network::{Peers, known_lives};
 use crate::plan::{ClusterPlan, Listen, TlsFiles};
 use crate::seat::Seat;
 use crate::signer::Signer;
 use crate::store::{
-    DiskStore, Journal, Recovered, StoreKind, last_incarnation, make_room, next_incarnation,
-    occupy, open_or_replace, put_by,
+    DiskStore, Journal, Recovered, last_incarnation, make_room, next_incarnation, note_incarnation,
+    occupy, open_or_replace, put_away_if_older, put_by,
 };
 use crate::tls_files;
 
@@ -58,11 +58,11 @@ pub async fn start(
     let secured = files.map(|files| secure(files, &unborn)).transpose()?;
     let occupied = occupy(&plan.data_dir)?;
     make_room(&plan.data_dir)?;
-    let incarnation = begin_life(&plan, &unborn, secured.as_ref()).await?;
-    let local = Arc::new(Local::new(&plan, incarnation, clock)?);
-    let listeners = bind(plan.listen)?;
-    let (store, recovered) = open_store(&plan.data_dir, plan.store, &local)?;
+    let lives = lives(&plan, &unborn, secured.as_ref()).await?;
+    let local = Arc::new(Local::new(&plan, lives.begins, clock)?);
+    let (store, recovered) = open_store(&plan, &lives)?;
     put_by(&plan.data_dir);
+    let listeners = bind(plan.listen)?;
     let prepared = Prepared {
         local,
         secured,
@@ -88,22 +88,38 @@ pub async fn start(
     })
 }
 
-/// Counts this start, once the others were asked for earlier lives.
-async fn begin_life(
+/// What this start knows of the lives of its number.
+struct Lives {
+    /// The newest of those that have begun before, by this disk and by the other nodes.
+    last: Option<Incarnation>,
+    begins: Incarnation,
+}
+
+/// Asks the disk and the others which lives there were.
+async fn lives(
     plan: &ClusterPlan,
     unborn: &Arc<Local>,
     secured: Option<&Secured>,
-) -> Result<Incarnation, StartError> {
-    let unusable = |source| StartError::DataDir {
+) -> Result<Lives, StartError> {
+    let unusable = |source| unusable(plan, source);
+    let noted = last_incarnation(&plan.data_dir).map_err(unusable)?;
+    let used = last_incarnation(&control_store(plan)).map_err(unusable)?;
+    let patience = noted.map_or(FIRST_QUESTION, |_| QUESTION);
+    let peers: Peers = Arc::new(Grpc::new(unborn, secured.map(|secured| &secured.tls)));
+    let told = known_lives(unborn, &peers, patience).await;
+    let now = unborn.clock.unix_millis() / 1_000;
+    let begins = next_incarnation(noted.max(used), now, told.newest).map_err(unusable)?;
+    Ok(Lives {
+        last: noted.max(told.in_force),
+        begins,
+    })
+}
+
+fn unusable(plan: &ClusterPlan, source: std::io::Error) -> StartError {
+    StartError::DataDir {
         path: plan.data_dir.clone(),
         source,
-    };
-    let last = last_incarnation(&plan.data_dir).map_err(unusable)?;
-    let patience = last.map_or(FIRST_QUESTION, |_| QUESTION);
-    let peers: Peers = Arc::new(Grpc::new(unborn, secured.map(|secured| &secured.tls)));
-    let known = newest_life(unborn, &peers, patience).await;
-    let now = unborn.clock.unix_millis() / 1_000;
-    next_incarnation(&plan.data_dir, now, known).map_err(unusable)
+    }
 }
 
 /// A witness has little to do and should be small: each thread that allocates has a heap of its own.
@@ -148,15 +164,25 @@ fn secure(files: TlsFiles, local: &Local) -> Result<Secured, StartError> {
     })
 }
 
-/// Opens the control group's store. A damaged one is moved aside if the others can restore it.
+fn control_store(plan: &ClusterPlan) -> PathBuf {
+    plan.data_dir.join("control")
+}
+
+/// Opens the control group's store for the life that begins. An older one that was put back, and one that is
+/// damaged, are moved aside if the others can restore them.
 fn open_store(
-    data_dir: &Path,
-    kind: StoreKind,
-    local: &Local,
+    plan: &ClusterPlan,
+    lives: &Lives,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
-    let path: PathBuf = data_dir.join("control");
-    let alone = local.roster.now().members().len() == 1;
-    open_or_replace(&path, kind, local.incarnation, alone)
+    let path = control_store(plan);
+    let alone = plan.members.len() == 1;
+    put_away_if_older(&path, lives.last, alone)?;
+    let opened = open_or_replace(&path, plan.store, lives.begins, alone)?;
+    // In this order: see `store::incarnation`.
+    note_incarnation(&path, lives.begins)
+        .and_then(|()| note_incarnation(&plan.data_dir, lives.begins))
+        .map_err(|source| unusable(plan, source))?;
+    Ok(opened)
 }
 
 /// What was done before the runtime was there.

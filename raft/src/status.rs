@@ -101,7 +101,9 @@ pub(crate) fn of<G: Group>(
 ) -> GroupStatus {
     let mut status = GroupStatus {
         group: G::NAME,
-        health: seat.health(local.clock.now(), patience),
+        health: local
+            .superseded()
+            .map_or_else(|| seat.health(local.clock.now(), patience), Health::Stopped),
         leader: None,
         term: 0,
         generation: 0,

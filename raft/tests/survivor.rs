@@ -153,7 +153,7 @@ async fn a_survivor_that_is_restarted_is_still_the_survivor() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_survivors_exactly_one_wins_and_the_other_s_commits_are_kept_by_name() {
-    let mut lab = Lab::pair_on_cables().await;
+    let mut lab = Lab::pair().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
     commit(lab.cluster(A), 0, "together").await;
@@ -192,7 +192,7 @@ async fn of_two_survivors_exactly_one_wins_and_the_other_s_commits_are_kept_by_n
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loser_that_is_killed_while_it_gives_way_finishes_in_its_next_life() {
-    let mut lab = Lab::pair_on_cables().await;
+    let mut lab = Lab::pair().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
     lab.cut();
@@ -226,7 +226,7 @@ async fn a_loser_that_is_killed_while_it_gives_way_finishes_in_its_next_life() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_higher_generation_wins_however_little_it_has() {
-    let mut lab = Lab::pair_on_cables().await;
+    let mut lab = Lab::pair().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
     lab.cut();
@@ -288,7 +288,7 @@ async fn a_witness_follows_the_survivor_and_can_be_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_of_both_survivors_are_there_when_they_are_together_again() {
-    let mut lab = Lab::pair_on_cables().await;
+    let mut lab = Lab::pair().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
     lab.cut();

@@ -26,7 +26,7 @@ mod turn;
 
 pub(crate) use client::Clients;
 pub(crate) use questions::{
-    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, may_yield, newest_life, propose_to,
+    Asked, JoinReply, ProposeReply, hello, join, keep_in_touch, known_lives, may_yield, propose_to,
 };
 pub(crate) use quiet::Acknowledged;
 pub use server::Server;

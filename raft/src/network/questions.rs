@@ -48,6 +48,8 @@ pub(crate) enum JoinReply {
     NotLeader,
     /// It is under way; ask again.
     NotYet,
+    /// A later life of the number was here before; asking again is in vain.
+    LaterLife,
 }
 
 /// What became of a question that another member was asked.
@@ -112,6 +114,9 @@ pub(crate) async fn join<G: Group>(
                     patience,
                 )
                 .await;
+            if matches!(reply, Ok(JoinReply::LaterLife)) {
+                clients.local.supersede();
+            }
             matches!(reply, Ok(JoinReply::Member))
         });
     }
@@ -124,22 +129,29 @@ pub(crate) async fn hello(local: &Local, peers: &Peers, patience: Duration) -> V
     hello_to(local.others(), local, peers, patience).await
 }
 
-/// The newest life of this member's number that the others know of, as far as they answer within
-/// `patience`. Asked before this one's begins, so that none of them can be it.
-pub(crate) async fn newest_life(
-    local: &Local,
-    peers: &Peers,
-    patience: Duration,
-) -> Option<Incarnation> {
-    let answers = hello(local, peers, patience).await;
-    let lives = answers.iter().map(|answer| Incarnation(answer.life));
-    lives.max().filter(|life| life.0 > 0)
+/// What others know of the lives of a member's number.
+pub(crate) struct KnownLives {
+    /// The newest.
+    pub(crate) newest: Option<Incarnation>,
+    /// The newest in force, by those who hold what this member would have forgotten.
+    pub(crate) in_force: Option<Incarnation>,
 }
 
-/// Nobody told this member when it started, and its clock or its disk did not either; or it has a double.
-const LATER_LIFE: &str = "a later life of this member's number was here before, so this one is not taken in: if \
-                          another machine runs with this member's certificate, stop that one; then start this \
-                          member again";
+/// What the others know of the lives of this member's number, as far as they answer within `patience`.
+/// Asked before this one's begins, so that none of them can be it.
+pub(crate) async fn known_lives(local: &Local, peers: &Peers, patience: Duration) -> KnownLives {
+    let answers = hello(local, peers, patience).await;
+    let is_node = |answer: &&HelloReply| {
+        let node = u8::try_from(answer.node).map(NodeId);
+        node.is_ok_and(|node| local.kind_of(node) == MemberKind::Node)
+    };
+    let newest = |lives: Option<u32>| lives.filter(|life| *life > 0).map(Incarnation);
+    let by_nodes = answers.iter().filter(is_node);
+    KnownLives {
+        in_force: newest(by_nodes.map(|answer| answer.life_in_force).max()),
+        newest: newest(answers.iter().map(|answer| answer.life).max()),
+    }
+}
 
 async fn hello_to(
     members: impl Iterator<Item = NodeId>,
@@ -180,8 +192,8 @@ async fn hello_to(
             local.dismiss(how.into());
             return None;
         }
-        if local.incarnation < Incarnation(answer.life) && local.is_alive() {
-            local.at_odds(node, LATER_LIFE);
+        if local.incarnation < Incarnation(answer.life_in_force) && local.is_alive() {
+            local.supersede();
         }
         local.heard(node);
         if answer.notice_number != 0 {

@@ -187,19 +187,34 @@ impl Server {
             name: self.local.me.name.to_string(),
             protocol: version::PROTOCOL,
             software: version::SOFTWARE.to_owned(),
-            life: self.newest_life(asker.id).map_or(0, |life| life.0),
+            life: newest(self.lives(asker.id)),
+            life_in_force: newest(self.lives_in_force(asker.id)),
             dismissal: None,
         })
     }
 
-    /// The newest life of `node` that is known here: of members of both groups, and of those whose
-    /// sessions are left when their member has gone.
-    fn newest_life(&self, node: NodeId) -> Option<Incarnation> {
+    /// The lives of `node` that are known here: members of both groups, voting or not, and those in force.
+    fn lives(&self, node: NodeId) -> impl Iterator<Item = Incarnation> {
         let control = self.control.running().map(|group| group.lives(node));
         let state = self.state.running().map(|group| group.lives(node));
-        let spoken = self.hub.agreed().ask(|state| state.last_batch(node));
         let members = control.into_iter().chain(state).flatten();
-        members.chain(spoken.map(|(life, _)| life)).max()
+        members.chain(self.lives_in_force(node))
+    }
+
+    /// The lives of `node` that vote, and the one that told of sessions last, which are there when their member
+    /// has gone.
+    fn lives_in_force(&self, node: NodeId) -> impl Iterator<Item = Incarnation> {
+        let control = self
+            .control
+            .running()
+            .and_then(|group| group.voting_life(node));
+        let state = self
+            .state
+            .running()
+            .and_then(|group| group.voting_life(node));
+        let spoken = self.hub.agreed().ask(|state| state.last_batch(node));
+        let spoken = spoken.map(|(life, _)| life);
+        [control, state, spoken].into_iter().flatten()
     }
 
     /// What is said to a machine that is a member no more, and nothing else.
@@ -248,6 +263,10 @@ impl Server {
         }
         Ok(running)
     }
+}
+
+fn newest(lives: impl Iterator<Item = Incarnation>) -> u32 {
+    lives.max().map_or(0, |life| life.0)
 }
 
 /// Proposes on this member, which may or may not lead.

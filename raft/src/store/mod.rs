@@ -35,7 +35,7 @@ pub(crate) use codec::{decode, encode};
 pub use engine::StoreKind;
 pub(crate) use folder::occupy;
 pub use health::{NoRoom, StorageHealth};
-pub(crate) use incarnation::{last_incarnation, next_incarnation};
+pub(crate) use incarnation::{last_incarnation, next_incarnation, note_incarnation};
 pub(crate) use journal::Journal;
 #[cfg(test)]
 pub(crate) use kept::Keeping;
@@ -46,5 +46,5 @@ pub(crate) use machine::{Applied, Machine, Observer, SharedSnapshot};
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub(crate) use on_disk::DiskStore;
-pub(crate) use recovery::open_or_replace;
+pub(crate) use recovery::{open_or_replace, put_away_if_older};
 pub(crate) use reserve::{make_room, put_by};

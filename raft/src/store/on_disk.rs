@@ -13,6 +13,7 @@ use super::blame::{damaged, gone, guarded, io_error};
 use super::engine::{Engine, EngineError, Raw, StoreKind};
 use super::files;
 use super::folder::{self, Lock};
+use super::incarnation::{last_incarnation, note_incarnation};
 use super::keyspace::{Change, Headroom, Key, KvStore, StoreError};
 use super::ledger::{self, Ledger};
 use super::reserve::START_BYTES;
@@ -119,6 +120,7 @@ impl DiskStore {
             let _left = files::remove_folder(&folder::building_site(&self.path));
             return Err(error);
         }
+        self.carry_incarnation()?;
         // An engine keeps the name of its folder in mind: so it is closed before the folder moves.
         self.engine = None;
         let moved = folder::move_in(&self.path)
@@ -132,6 +134,14 @@ impl DiskStore {
             }
             Err(error) => Err(self.fails(error)),
         }
+    }
+
+    /// Notes at the building site who used the store last.
+    fn carry_incarnation(&self) -> Result<(), StoreError> {
+        let site = folder::building_site(&self.path);
+        last_incarnation(&self.path)
+            .and_then(|last| last.map_or(Ok(()), |last| note_incarnation(&site, last)))
+            .map_err(|source| io_error(&self.path, source))
     }
 
     /// Refuses `bytes` of content that would leave less than `reserve` on the disk.

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use raft_state::Incarnation;
 
+use super::blame::io_error;
 use super::engine::StoreKind;
+use super::files;
+use super::incarnation::last_incarnation;
 use super::keyspace::StoreError;
 use super::log::Recovered;
 use super::on_disk::DiskStore;
@@ -28,14 +31,10 @@ pub(crate) fn open_or_replace(
             source,
         }),
         Err(error @ StoreError::Damaged { .. }) => {
-            let aside = free_name(path);
-            std::fs::rename(path, &aside).map_err(|source| StoreError::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+            let kept = move_aside(path, "damaged")?;
             tracing::error!(
                 %error,
-                kept = %aside.display(),
+                kept = %kept.display(),
                 "the store was moved aside; this node joins the cluster again as a new member"
             );
             Ok(open(path, kind, incarnation)?)
@@ -59,13 +58,109 @@ fn open(
     Ok((store, recovered))
 }
 
+/// Moves the store in `path` aside if this node has gone on without it: somebody brought it back from a backup,
+/// an old disk, or with the whole machine. It has forgotten votes that were given and entries that count.
+/// `last` is the newest life of this node that is known to have begun before this start.
+///
+/// A member that is `alone` may have its past back: there is nobody whom it could contradict.
+pub(crate) fn put_away_if_older(
+    path: &Path,
+    last: Option<Incarnation>,
+    alone: bool,
+) -> Result<(), StoreError> {
+    let used = last_incarnation(path).map_err(|source| io_error(path, source))?;
+    let (Some(used), Some(last)) = (used, last) else {
+        return Ok(());
+    };
+    if used >= last {
+        return Ok(());
+    }
+    if alone {
+        tracing::warn!(
+            store = %path.display(),
+            last_used_by_life = used.0,
+            last_life = last.0,
+            "an older store was put back; what was agreed on after it was put away is not there"
+        );
+        return Ok(());
+    }
+    let kept = move_aside(path, "older")?;
+    tracing::error!(
+        store = %path.display(),
+        last_used_by_life = used.0,
+        last_life = last.0,
+        kept = %kept.display(),
+        "an older store was put back and is not believed; this node joins the cluster again as a new member"
+    );
+    Ok(())
+}
+
+/// Gives what is in `path` another name, and returns it when the disk knows.
+fn move_aside(path: &Path, why: &str) -> Result<PathBuf, StoreError> {
+    let kept = free_name(path, why);
+    std::fs::rename(path, &kept)
+        .and_then(|()| files::sync_name(path))
+        .map_err(|source| io_error(path, source))?;
+    Ok(kept)
+}
+
 /// A name beside `path` that nothing has yet.
-fn free_name(path: &Path) -> PathBuf {
-    let mut name = path.with_extension("damaged");
+fn free_name(path: &Path, why: &str) -> PathBuf {
+    let mut name = path.with_extension(why);
     let mut number = 1;
     while name.exists() {
         number += 1;
-        name = path.with_extension(format!("damaged-{number}"));
+        name = path.with_extension(format!("{why}-{number}"));
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::note_incarnation;
+
+    /// Whether a store that the life `used` used last stays in its place.
+    fn stays(used: Option<u32>, last: Option<u32>, alone: bool) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        std::fs::create_dir(&path).unwrap();
+        if let Some(used) = used {
+            note_incarnation(&path, Incarnation(used)).unwrap();
+        }
+        put_away_if_older(&path, last.map(Incarnation), alone).unwrap();
+        assert_ne!(path.exists(), folder.path().join("control.older").exists());
+        path.exists()
+    }
+
+    #[test]
+    fn only_a_store_that_the_node_has_gone_on_without_is_put_away() {
+        assert!(stays(Some(7), Some(7), false));
+        assert!(
+            stays(Some(8), Some(7), false),
+            "a start broke off before it noted more"
+        );
+        assert!(stays(Some(7), None, false));
+        assert!(
+            stays(None, Some(7), false),
+            "it was used by a version that notes nothing"
+        );
+        assert!(!stays(Some(6), Some(7), false));
+        assert!(stays(Some(6), Some(7), true), "it contradicts nobody");
+    }
+
+    #[test]
+    fn what_was_put_away_before_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        for _ in 0..3 {
+            std::fs::create_dir(&path).unwrap();
+            note_incarnation(&path, Incarnation(1)).unwrap();
+            put_away_if_older(&path, Some(Incarnation(2)), false).unwrap();
+        }
+        for kept in ["control.older", "control.older-2", "control.older-3"] {
+            assert!(folder.path().join(kept).exists());
+        }
+        put_away_if_older(&path, Some(Incarnation(2)), false).unwrap();
+    }
 }

@@ -10,6 +10,7 @@
     reason = "each file of tests is a crate of its own and uses a part"
 )]
 
+pub(crate) mod backup;
 mod cut;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backup::Backup;
 use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
     StartError, StoreKind, Timing, TlsFiles,
@@ -168,14 +170,13 @@ impl Lab {
         state.publish(sessions, vec![]).unwrap();
     }
 
-    /// A pair whose members reach each other by cables that can be cut.
-    pub(crate) async fn pair_on_cables() -> Self {
-        let mut lab = Self::pair();
-        for member in &lab.members {
+    /// The members reach each other by cables that can be cut.
+    pub(crate) async fn on_cables(mut self) -> Self {
+        for member in &self.members {
             let cable = cut::Cable::to(member.addresses[0]).await;
-            lab.cables.insert(member.id, cable);
+            self.cables.insert(member.id, cable);
         }
-        lab
+        self
     }
 
     pub(crate) fn cut(&self) {
@@ -240,9 +241,12 @@ impl Lab {
         self.folder.path()
     }
 
+    pub(crate) fn everybody(&self) -> Vec<NodeId> {
+        self.members.iter().map(|member| member.id).collect()
+    }
+
     pub(crate) async fn start_all(&mut self) {
-        let ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
-        for id in ids {
+        for id in self.everybody() {
             self.start(id).await;
         }
     }
@@ -256,12 +260,32 @@ impl Lab {
             Some(listener) => listener,
             None => TcpListener::bind(self.address(id)).unwrap(),
         };
+        let running = self.start_in(id, self.data_dir(id), listener).await?;
+        self.running.insert(id, running);
+        Ok(())
+    }
+
+    /// Starts a copy of a member beside it, which the others cannot reach.
+    pub(crate) async fn start_double(&self, id: NodeId, copy: &Backup) -> Double {
+        let data_dir = self.folder.path().join(format!("double of {id}"));
+        copy.copy_to(&data_dir);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (subsystem, cluster) = self.start_in(id, data_dir, listener).await.unwrap();
+        Double { subsystem, cluster }
+    }
+
+    async fn start_in(
+        &self,
+        id: NodeId,
+        data_dir: PathBuf,
+        listener: TcpListener,
+    ) -> Result<(Subsystem, Cluster), StartError> {
         let plan = ClusterPlan {
             cluster_id: self.cluster_id.clone(),
             me: id,
             members: self.seen(),
             listen: Listen::Bound(vec![listener]),
-            data_dir: self.data_dir(id),
+            data_dir,
             store: self.store,
             tls: self.tls.get(&id).cloned(),
             timing: Timing {
@@ -277,8 +301,7 @@ impl Lab {
             .try_init();
         let mut subsystem = Subsystem::default();
         let cluster = raft::start(plan, Clock::start(), &mut subsystem).await?;
-        self.running.insert(id, (subsystem, cluster));
-        Ok(())
+        Ok((subsystem, cluster))
     }
 
     pub(crate) async fn stop(&mut self, id: NodeId) {
@@ -379,11 +402,37 @@ impl Lab {
                         .is_some_and(|member| member.role == MemberRole::Voter)
                 })
         };
+        // An earlier life of a node's number may still be the one that votes.
+        let of_now = |state: &GroupStatus| {
+            ids.iter().all(|id| {
+                let running = self.running.get(id);
+                let voting = state.member(*id).and_then(|member| member.incarnation);
+                running.is_none_or(|(_, cluster)| voting == Some(cluster.state.incarnation()))
+            })
+        };
         eventually("everybody votes in both groups", || {
             asked.iter().map(|id| self.cluster(*id)).all(|cluster| {
-                complete(&cluster.control.status()) && complete(&cluster.state.status())
+                let state = cluster.state.status();
+                complete(&cluster.control.status()) && complete(&state) && of_now(&state)
             })
         })
         .await;
+    }
+}
+
+/// A member that runs beside the one whose number it has.
+pub(crate) struct Double {
+    subsystem: Subsystem,
+    cluster: Cluster,
+}
+
+impl Double {
+    pub(crate) const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) async fn stop(self) {
+        drop(self.cluster);
+        self.subsystem.stop(DEADLINE).await;
     }
 }

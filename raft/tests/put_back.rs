@@ -1,0 +1,192 @@
+//! An older disk comes back: a backup, a snapshot of the machine, a copy that runs beside it.
+
+mod support;
+
+use raft::{Health, StoreKind};
+use support::backup::Backup;
+use support::{Lab, eventually};
+use types::{NodeId, Revision};
+
+const A: NodeId = NodeId(1);
+const B: NodeId = NodeId(2);
+const W: NodeId = NodeId(3);
+
+/// Waits until everybody votes, what was committed last is on B, and B can commit.
+async fn whole_again(lab: &Lab, revision: u64) {
+    lab.all_voters(&[A, B, W]).await;
+    let control = lab.cluster(B).control.clone();
+    eventually("the newest configuration", || {
+        control.state().revision() == Revision(revision)
+    })
+    .await;
+    lab.commit(B, revision, "by B").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_store_is_put_away_and_filled_again_by_the_others() {
+    for kind in [StoreKind::Sled, StoreKind::Redb] {
+        let mut lab = Lab::pair_with_witness();
+        lab.keep_in(kind);
+        lab.start_all().await;
+        lab.all_voters(&[A, B, W]).await;
+        lab.stop(B).await;
+        let old = Backup::of(lab.data_dir(B).join("control"));
+        lab.start(B).await;
+        lab.all_voters(&[A, B, W]).await;
+        lab.commit(A, 0, "not in the old store").await;
+        lab.stop(B).await;
+
+        old.put_back();
+        lab.start(B).await;
+
+        whole_again(&lab, 1).await;
+        assert!(lab.data_dir(B).join("control.older").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_was_made_in_the_last_life_gets_what_it_lacks() {
+    let mut lab = Lab::formed().await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B).join("control"));
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    for revision in 0..5 {
+        lab.commit(A, revision, "not in the copy").await;
+    }
+    lab.stop(B).await;
+    old.put_back();
+    // As if it had been made after the last start.
+    let noted = lab.data_dir(B).join("incarnation");
+    std::fs::copy(noted, lab.data_dir(B).join("control/incarnation")).unwrap();
+
+    lab.start(B).await;
+
+    whole_again(&lab, 5).await;
+    assert!(!lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_is_one_that_belongs_to_an_earlier_member() {
+    let mut lab = Lab::formed().await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B).join("control"));
+    std::fs::remove_dir_all(lab.data_dir(B).join("control")).unwrap();
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.stop(B).await;
+
+    old.put_back();
+    lab.start(B).await;
+
+    whole_again(&lab, 0).await;
+    assert!(lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_was_rolled_back_hears_from_the_other_node_that_it_was() {
+    let mut lab = Lab::formed().await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B));
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.commit(A, 0, "after the snapshot of the machine").await;
+    lab.stop(B).await;
+
+    old.put_back();
+    lab.start(B).await;
+
+    whole_again(&lab, 1).await;
+    assert!(lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_was_rolled_back_in_silence_says_so_and_a_restart_mends_it() {
+    let mut lab = Lab::pair_with_witness().on_cables().await;
+    lab.start_all().await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B));
+    // Lives that the clock alone does not lead to.
+    for _ in 0..3 {
+        lab.start(B).await;
+        lab.all_voters(&[A, B, W]).await;
+        lab.stop(B).await;
+    }
+    lab.commit(A, 0, "after the snapshot of the machine").await;
+
+    old.put_back();
+    lab.cut();
+    lab.start(B).await;
+    lab.mend();
+
+    eventually("B knows that it is of the past", || {
+        matches!(lab.cluster(B).control.status().health, Health::Stopped(why)
+            if why.contains("a later life of this member's number"))
+    })
+    .await;
+    lab.stop(B).await;
+    lab.start(B).await;
+    whole_again(&lab, 1).await;
+    assert!(lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_double_that_nobody_reaches_takes_nothing_from_the_first_machine() {
+    for mut lab in [Lab::pair(), Lab::pair_with_witness()] {
+        lab.start_all().await;
+        let everybody = lab.everybody();
+        lab.all_voters(&everybody).await;
+        lab.stop(B).await;
+        let copy = Backup::of(lab.data_dir(B));
+        lab.start(B).await;
+        lab.all_voters(&everybody).await;
+        let member = |lab: &Lab| {
+            let status = lab.cluster(A).control.status();
+            status.member(B).unwrap().incarnation
+        };
+        let (before, log) = (member(&lab), lab.cluster(A).control.status().last_log);
+
+        let double = lab.start_double(B, &copy).await;
+
+        eventually("it was noted that there is somebody else", || {
+            lab.cluster(A).control.status().last_log > log
+        })
+        .await;
+        lab.commit(B, 0, "by the first machine").await;
+        lab.all_voters(&everybody).await;
+        double.stop().await;
+        lab.stop(B).await;
+        lab.start(B).await;
+        lab.all_voters(&everybody).await;
+        lab.commit(B, 1, "by the first machine, once more").await;
+        assert_eq!(member(&lab), before);
+        assert!(!lab.data_dir(B).join("control.older").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_alone_may_have_its_past_back() {
+    let mut lab = Lab::alone();
+    lab.start(A).await;
+    lab.commit(A, 0, "in the backup").await;
+    lab.stop(A).await;
+    let old = Backup::of(lab.data_dir(A).join("control"));
+    lab.start(A).await;
+    lab.commit(A, 1, "after it").await;
+    lab.stop(A).await;
+
+    old.put_back();
+    lab.start(A).await;
+
+    let control = lab.cluster(A).control.clone();
+    eventually("the configuration of the backup", || {
+        control
+            .state()
+            .config()
+            .is_some_and(|config| config.text == "in the backup")
+    })
+    .await;
+    lab.commit(A, 1, "it goes on from there").await;
+    assert!(!lab.data_dir(A).join("control.older").exists());
+}
