@@ -5,7 +5,7 @@
 //! node's earlier life: so a vote that was forgotten is never cast twice, the number of voters does not grow,
 //! and nobody votes who cannot be reached, such as a copy of a machine that runs beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use openraft::ChangeMembers;
@@ -130,7 +130,7 @@ async fn make_learner<G: Group>(running: &Running<G>, newcomer: MemberId) -> Opt
     }
     let change = ChangeMembers::Batch(vec![
         ChangeMembers::RemoveNodes(left_behind),
-        ChangeMembers::AddNodes(BTreeMap::from([(id, ())])),
+        ChangeMembers::AddNodes([(id, ())].into_iter().collect()),
     ]);
     let changed = running.raft.change_membership(change, true).await.ok()?;
     Some(changed.log_id.index())
