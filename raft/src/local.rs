@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,10 +21,14 @@ use crate::probe::{GroupProbe, Probe};
 use crate::roster::Roster;
 use crate::version;
 
-/// What an operator reads of a life that comes too late.
-const SUPERSEDED: &str = "a later life of this member's number was here before, so this one is not taken in: if \
-                          another machine runs with this member's certificate, stop that one; then start this \
-                          member again";
+/// What turned out to be older than what the others have seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Past {
+    /// The member that the store belongs to.
+    Store,
+    /// This life: it has a double, or nobody told it which number comes next.
+    Life,
+}
 
 /// This process among the members.
 #[derive(Debug)]
@@ -45,8 +49,9 @@ pub(crate) struct Local {
     /// Why members and this one last did not talk to each other.
     refusals: Mutex<BTreeMap<NodeId, String>>,
     pub(crate) notices: Notices,
-    /// A later life of this member's number was heard of: this one will not be taken in.
-    superseded: AtomicBool,
+    /// The life that used this disk's store last; `None` of a new store.
+    pub(crate) follows: Option<Incarnation>,
+    past: watch::Sender<Option<Past>>,
     /// How this machine ceased to be a member.
     pub(crate) dismissed: watch::Sender<Option<Dismissed>>,
     /// Who has acknowledged what this member says as a leader.
@@ -89,7 +94,8 @@ impl Local {
             software: Mutex::default(),
             refusals: Mutex::default(),
             notices: Notices::default(),
-            superseded: AtomicBool::new(false),
+            follows: None,
+            past: watch::Sender::new(None),
             dismissed: watch::Sender::new(None),
             acknowledged: Acknowledged::default(),
             roster: Roster::new(members, edition),
@@ -108,11 +114,6 @@ impl Local {
             group,
             generation,
         })
-    }
-
-    /// Whether this process takes part under a number of its own, and does not only ask for one.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.incarnation != Incarnation::default()
     }
 
     /// Whether this process votes and no more.
@@ -163,17 +164,24 @@ impl Local {
         }
     }
 
-    /// A later life of this member's number was here: nobody told when this one began, or it has a double.
-    pub(crate) fn supersede(&self) {
-        if !self.superseded.swap(true, Ordering::Relaxed) {
-            tracing::error!("{SUPERSEDED}");
-        }
+    /// Whether `in_force`, a life of this member's number that has voted or told of sessions, is unknown to this
+    /// disk: then what was promised in it is forgotten here.
+    pub(crate) fn has_not_seen(&self, in_force: Incarnation) -> bool {
+        in_force != self.incarnation && in_force > self.follows.unwrap_or(self.incarnation)
     }
 
-    /// Why this life takes part no more, if it does not.
-    pub(crate) fn superseded(&self) -> Option<String> {
-        let is_superseded = self.superseded.load(Ordering::Relaxed);
-        is_superseded.then(|| SUPERSEDED.to_owned())
+    /// Something here turned out to be of the past.
+    pub(crate) fn outlived(&self, what: Past) {
+        self.past.send_replace(Some(what));
+    }
+
+    /// Returns what is of the past here, as soon as something is, and forgets it. Cancel safe.
+    pub(crate) async fn past(&self) -> Past {
+        let mut past = self.past.subscribe();
+        if past.wait_for(Option::is_some).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.past.send_replace(None).unwrap_or(Past::Life)
     }
 
     /// This machine is a member no more, which is for ever: the first word about it counts.
@@ -233,6 +241,17 @@ pub(crate) mod tests {
             limits: Limits::default(),
         };
         Local::new(&plan, Incarnation(1), Clock::start()).unwrap()
+    }
+
+    #[test]
+    fn only_a_life_that_this_disk_has_not_seen_supersedes_this_one() {
+        let mut local = pair_with_witness(NodeId(1));
+        local.incarnation = Incarnation(9);
+        let unseen = |local: &Local, life| local.has_not_seen(Incarnation(life));
+        assert!(unseen(&local, 10) && !unseen(&local, 9) && !unseen(&local, 8));
+        local.follows = Some(Incarnation(7));
+        assert!(unseen(&local, 10) && unseen(&local, 8));
+        assert!(!unseen(&local, 9) && !unseen(&local, 7) && !unseen(&local, 0));
     }
 
     #[test]

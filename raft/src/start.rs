@@ -59,12 +59,16 @@ pub async fn start(
     let occupied = occupy(&plan.data_dir)?;
     make_room(&plan.data_dir)?;
     let lives = lives(&plan, &unborn, secured.as_ref()).await?;
-    let local = Arc::new(Local::new(&plan, lives.begins, clock)?);
-    let (store, recovered) = open_store(&plan, &lives)?;
+    let mut local = Local::new(&plan, lives.begins, clock)?;
+    // Two that agree need each other's votes, so that none can be given twice: what one of them lacks, the
+    // other one has.
+    let believed = plan.members.len() <= 2;
+    local.follows = put_away_if_older(&control_store(&plan), lives.last, believed)?;
+    let (store, recovered) = open_store(&plan, lives.begins)?;
     put_by(&plan.data_dir);
     let listeners = bind(plan.listen)?;
     let prepared = Prepared {
-        local,
+        local: Arc::new(local),
         secured,
         listeners,
         store,
@@ -168,19 +172,18 @@ fn control_store(plan: &ClusterPlan) -> PathBuf {
     plan.data_dir.join("control")
 }
 
-/// Opens the control group's store for the life that begins. An older one that was put back, and one that is
-/// damaged, are moved aside if the others can restore them.
+/// Opens the control group's store for the life that begins. A damaged one is moved aside if the others can
+/// restore it.
 fn open_store(
     plan: &ClusterPlan,
-    lives: &Lives,
+    begins: Incarnation,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
     let path = control_store(plan);
     let alone = plan.members.len() == 1;
-    put_away_if_older(&path, lives.last, alone)?;
-    let opened = open_or_replace(&path, plan.store, lives.begins, alone)?;
+    let opened = open_or_replace(&path, plan.store, begins, alone)?;
     // In this order: see `store::incarnation`.
-    note_incarnation(&path, lives.begins)
-        .and_then(|()| note_incarnation(&plan.data_dir, lives.begins))
+    note_incarnation(&path, begins)
+        .and_then(|()| note_incarnation(&plan.data_dir, begins))
         .map_err(|source| unusable(plan, source))?;
     Ok(opened)
 }

@@ -101,9 +101,7 @@ pub(crate) fn of<G: Group>(
 ) -> GroupStatus {
     let mut status = GroupStatus {
         group: G::NAME,
-        health: local
-            .superseded()
-            .map_or_else(|| seat.health(local.clock.now(), patience), Health::Stopped),
+        health: seat.health(local.clock.now(), patience),
         leader: None,
         term: 0,
         generation: 0,

@@ -3,8 +3,9 @@
 mod support;
 
 use raft::{Health, StoreKind};
+use raft_state::SurvivalReason;
 use support::backup::Backup;
-use support::{Lab, eventually};
+use support::{Lab, eventually, next_second};
 use types::{NodeId, Revision};
 
 const A: NodeId = NodeId(1);
@@ -100,31 +101,66 @@ async fn a_machine_that_was_rolled_back_hears_from_the_other_node_that_it_was() 
     assert!(lab.data_dir(B).join("control.older").exists());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_machine_that_was_rolled_back_in_silence_says_so_and_a_restart_mends_it() {
+/// B runs on a disk of before its last life, which came `lives` later, and hears the others only when it has begun.
+async fn rolled_back_in_silence(lives: u32) -> Lab {
     let mut lab = Lab::pair_with_witness().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B, W]).await;
     lab.stop(B).await;
     let old = Backup::of(lab.data_dir(B));
-    // Lives that the clock alone does not lead to.
-    for _ in 0..3 {
-        lab.start(B).await;
-        lab.all_voters(&[A, B, W]).await;
-        lab.stop(B).await;
-    }
+    lab.count_on(B, lives);
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
     lab.commit(A, 0, "after the snapshot of the machine").await;
+    lab.stop(B).await;
 
     old.put_back();
+    next_second().await;
     lab.cut();
     lab.start(B).await;
     lab.mend();
+    lab
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_was_rolled_back_in_silence_begins_anew_when_it_hears_of_it() {
+    let lab = rolled_back_in_silence(0).await;
+    let before = lab
+        .cluster(A)
+        .control
+        .status()
+        .member(B)
+        .unwrap()
+        .incarnation;
+
+    eventually("it is a new member", || {
+        lab.cluster(A)
+            .control
+            .status()
+            .member(B)
+            .unwrap()
+            .incarnation
+            > before
+    })
+    .await;
+
+    whole_again(&lab, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whose_life_is_of_the_past_as_well_says_so_and_a_restart_mends_it() {
+    // Further than the clock leads.
+    let mut lab = rolled_back_in_silence(1_000).await;
 
     eventually("B knows that it is of the past", || {
         matches!(lab.cluster(B).control.status().health, Health::Stopped(why)
-            if why.contains("a later life of this member's number"))
+            if why.contains("knows a later life of this member"))
     })
     .await;
+    let control = lab.cluster(B).control.clone();
+    let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
+    let refused = alone.await.unwrap_err();
+    assert!(refused.to_string().contains("a later life"), "{refused}");
     lab.stop(B).await;
     lab.start(B).await;
     whole_again(&lab, 1).await;
@@ -132,37 +168,80 @@ async fn a_machine_that_was_rolled_back_in_silence_says_so_and_a_restart_mends_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_pair_without_a_witness_an_older_store_is_filled_again_where_it_is() {
+    let mut lab = Lab::pair();
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B));
+    lab.start(B).await;
+    lab.all_voters(&[A, B]).await;
+    lab.commit(B, 0, "not in the old store").await;
+    lab.stop(B).await;
+
+    old.put_back();
+    lab.start(B).await;
+
+    lab.all_voters(&[A, B]).await;
+    let control = lab.cluster(B).control.clone();
+    eventually("the newest configuration", || {
+        control.state().revision() == Revision(1)
+    })
+    .await;
+    lab.commit(B, 1, "by B").await;
+    assert!(!lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_that_nobody_reaches_takes_nothing_from_the_first_machine() {
-    for mut lab in [Lab::pair(), Lab::pair_with_witness()] {
-        lab.start_all().await;
-        let everybody = lab.everybody();
-        lab.all_voters(&everybody).await;
-        lab.stop(B).await;
-        let copy = Backup::of(lab.data_dir(B));
-        lab.start(B).await;
-        lab.all_voters(&everybody).await;
-        let member = |lab: &Lab| {
-            let status = lab.cluster(A).control.status();
-            status.member(B).unwrap().incarnation
-        };
-        let (before, log) = (member(&lab), lab.cluster(A).control.status().last_log);
+    let mut lab = Lab::formed().await;
+    lab.stop(B).await;
+    let copy = Backup::of(lab.data_dir(B));
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    let member = |lab: &Lab| {
+        let status = lab.cluster(A).control.status();
+        status.member(B).unwrap().incarnation
+    };
+    let (before, log) = (member(&lab), lab.cluster(A).control.status().last_log);
 
-        let double = lab.start_double(B, &copy).await;
+    let double = lab.start_double(B, &copy).await;
 
-        eventually("it was noted that there is somebody else", || {
-            lab.cluster(A).control.status().last_log > log
-        })
-        .await;
-        lab.commit(B, 0, "by the first machine").await;
-        lab.all_voters(&everybody).await;
-        double.stop().await;
-        lab.stop(B).await;
-        lab.start(B).await;
-        lab.all_voters(&everybody).await;
-        lab.commit(B, 1, "by the first machine, once more").await;
-        assert_eq!(member(&lab), before);
-        assert!(!lab.data_dir(B).join("control.older").exists());
+    eventually("it was noted that there is somebody else", || {
+        lab.cluster(A).control.status().last_log > log
+    })
+    .await;
+    lab.commit(B, 0, "by the first machine").await;
+    lab.all_voters(&[A, B, W]).await;
+    double.stop().await;
+    lab.stop(B).await;
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.commit(B, 1, "by the first machine, once more").await;
+    assert_eq!(member(&lab), before);
+    assert!(!lab.data_dir(B).join("control.older").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_one_in_a_pair_without_a_witness() {
+    let mut lab = Lab::pair();
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.stop(B).await;
+    let copy = Backup::of(lab.data_dir(B));
+    lab.start(B).await;
+    lab.all_voters(&[A, B]).await;
+
+    let double = lab.start_double(B, &copy).await;
+
+    for revision in 0..20 {
+        lab.commit(B, revision, "by the first machine").await;
     }
+    double.stop().await;
+    lab.stop(B).await;
+    lab.start(B).await;
+    lab.all_voters(&[A, B]).await;
+    lab.commit(B, 20, "once more").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,10 +9,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::instance::{Instance, Publisher};
 use super::order::{Asked, LineageView, Order, SurviveError};
 use super::reign::{End, Reign};
-use crate::group::ControlGroup;
+use crate::group::{ControlGroup, MemberId};
+use crate::local::Past;
 use crate::membership::may_found;
 use crate::propose::Proposer;
 use crate::store::{Aside, Change, Held, Journal, Key, Recovered};
+
+/// What an operator reads of a machine with a double, or of one whose number came too late.
+const OUTLIVED: &str = "the other node knows a later life of this member: this is an older disk, or another machine \
+                        runs with this member's certificate. Stop that one, if there is one; then start this \
+                        member again";
+
+const OLDER_STORE: &str = "the store is an older one: the others know a later life of this member. What it holds is \
+                           dropped, and this node joins the cluster again as a new member";
 
 /// What reaches the keeper.
 pub(crate) struct Channels {
@@ -152,23 +161,50 @@ impl Keeper {
         aside: Vec<Aside>,
     ) -> Result<(Recovered<ControlGroup>, Owed), String> {
         let (member, lineage) = (instance.running.id, instance.lineage);
-        let order = match end {
+        let (to, member, holds) = match end {
             End::Failed(reason) => return Err(reason),
-            End::Survive(order) => order,
+            End::Survive(order) => return self.survive(order, instance, aside).await,
+            End::Past(Past::Life) => {
+                let _held = instance.end().await?;
+                return Err(OUTLIVED.to_owned());
+            }
+            End::Past(Past::Store) => {
+                let life = self.control.local.incarnation;
+                tracing::error!(
+                    store_of = member.incarnation.0,
+                    life = life.0,
+                    "{OLDER_STORE}"
+                );
+                (
+                    lineage,
+                    MemberId {
+                        incarnation: life,
+                        ..member
+                    },
+                    false,
+                )
+            }
             End::Yield(to) => {
                 tracing::warn!(from = %lineage, %to, "gives way; what only this node has is kept aside");
-                let held = instance.end().await?;
-                let turn = held.emptied(member, Some(lineage), to, aside);
-                return Ok((self.write(turn).await?, None));
+                (to, member, true)
             }
-            End::Adopt(to) => {
-                let held = instance.end().await?;
-                // Something may have come in at the last moment: then it is kept like anything else.
-                let from = (!held.is_empty()).then_some(lineage);
-                let turn = held.emptied(member, from, to, aside);
-                return Ok((self.write(turn).await?, None));
-            }
+            // Something may have come in at the last moment: then it is kept like anything else.
+            End::Adopt(to) => (to, member, true),
         };
+        let held = instance.end().await?;
+        let from = (holds && !held.is_empty()).then_some(lineage);
+        let turn = held.emptied(member, from, to, aside);
+        Ok((self.write(turn).await?, None))
+    }
+
+    /// From what is here to a lineage of this node alone.
+    async fn survive(
+        &self,
+        order: Order,
+        instance: Instance,
+        aside: Vec<Aside>,
+    ) -> Result<(Recovered<ControlGroup>, Owed), String> {
+        let (member, lineage) = (instance.running.id, instance.lineage);
         // Else everything that is here is the leader's as well, and may be no more than its beginning.
         let counts = instance.running.may_have_voted();
         let held = instance.end().await?;

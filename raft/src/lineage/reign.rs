@@ -8,7 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use openraft::async_runtime::WatchReceiver;
 use proto::raft::HelloReply;
 use raft_state::yielding::{Action, Event, Question, Yielding};
-use raft_state::{ControlLineage, ControlState, Standing};
+use raft_state::{ControlLineage, ControlState, Incarnation, Standing};
 use tokio::sync::{OwnedRwLockWriteGuard, oneshot, watch};
 use types::{Name, NodeId};
 
@@ -17,7 +17,7 @@ use super::instance::Instance;
 use super::keeper::{Channels, Keeper};
 use super::order::{Asked, LineageView, Order, SurviveError};
 use crate::group::ControlGroup;
-use crate::local::Local;
+use crate::local::{Local, Past};
 use crate::membership::take_part;
 use crate::network::may_yield;
 use crate::plan::MemberKind;
@@ -38,6 +38,8 @@ pub(super) enum End {
     Adopt(ControlLineage),
     /// The consensus has ended, for a reason that an operator must read.
     Failed(String),
+    /// Something here is of the past: the others have gone on with a later life of this member.
+    Past(Past),
 }
 
 /// Something that was waited for.
@@ -105,6 +107,7 @@ impl<'a> Reign<'a> {
             let end = tokio::select! {
                 biased;
                 reason = running.ended() => Some(End::Failed(reason)),
+                what = control.local.past() => Some(End::Past(what)),
                 Some(order) = channels.orders.recv() => self.ordered(order),
                 Some(asked) = channels.questions.recv() => self.asked(asked, &work),
                 Some(happened) = work.next() => self.happened(happened, &work),
@@ -269,6 +272,9 @@ impl<'a> Reign<'a> {
 
     fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
         let is_node = is_node(&self.keeper.control.local, answer);
+        if is_node && let Some(what) = self.past(answer) {
+            return Some(End::Past(what));
+        }
         let Some(lineage) = formed_in(answer) else {
             return is_node.then(|| self.tell(Event::Unopposed, work)).flatten();
         };
@@ -291,6 +297,23 @@ impl<'a> Reign<'a> {
             name: Name::from(answer.name.as_str()),
         };
         self.tell(Event::Heard(standing), work)
+    }
+
+    /// What is of the past here, by the word of another node. A witness's does not count: it could give nothing
+    /// back, and an operator may have to go on with what is here.
+    fn past(&self, answer: &HelloReply) -> Option<Past> {
+        let local = &self.keeper.control.local;
+        let in_force = Incarnation(answer.life_in_force);
+        if in_force > local.incarnation {
+            return Some(Past::Life);
+        }
+        let same_lineage = formed_in(answer) == Some(self.lineage);
+        let has_successor = Incarnation(answer.control_life) > self.running.id.incarnation;
+        // As in `start`: with two members no vote can be given twice.
+        let may_vote_twice = local.roster.now().members().len() > 2;
+        let forgot = may_vote_twice && local.has_not_seen(in_force);
+        let has_begun = self.running.id.incarnation == local.incarnation;
+        (same_lineage && !has_begun && (has_successor || forgot)).then_some(Past::Store)
     }
 
     /// A witness never stands for itself: when every node is in another lineage that is not older, its

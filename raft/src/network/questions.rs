@@ -14,7 +14,7 @@ use super::client::Clients;
 use super::server::Server;
 use super::transport::{Failure, Lane, Peers};
 use crate::group::{ControlGroup, Group, MemberId};
-use crate::local::Local;
+use crate::local::{Local, Past};
 use crate::notice::Notice;
 use crate::plan::MemberKind;
 use crate::seat::Running;
@@ -115,7 +115,11 @@ pub(crate) async fn join<G: Group>(
                 )
                 .await;
             if matches!(reply, Ok(JoinReply::LaterLife)) {
-                clients.local.supersede();
+                // The control group's member may be an earlier life's, the state group's never is.
+                let of_now = running.id.incarnation == clients.local.incarnation;
+                clients
+                    .local
+                    .outlived(if of_now { Past::Life } else { Past::Store });
             }
             matches!(reply, Ok(JoinReply::Member))
         });
@@ -191,9 +195,6 @@ async fn hello_to(
         if let Some(how) = answer.dismissal {
             local.dismiss(how.into());
             return None;
-        }
-        if local.incarnation < Incarnation(answer.life_in_force) && local.is_alive() {
-            local.supersede();
         }
         local.heard(node);
         if answer.notice_number != 0 {

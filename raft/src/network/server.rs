@@ -173,7 +173,7 @@ impl Server {
         Ok(HelloReply {
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
-            control_formed: control.is_some_and(|running| running.is_formed()),
+            control_formed: control.as_ref().is_some_and(Running::is_formed),
             generation: state.map_or(0, |running| Lineage::generation_of(running.generation)),
             // Who has no vote hears a leader even when that one lacks a quorum, perhaps because the
             // vote that is missing is that of this node's earlier life.
@@ -189,6 +189,11 @@ impl Server {
             software: version::SOFTWARE.to_owned(),
             life: newest(self.lives(asker.id)),
             life_in_force: newest(self.lives_in_force(asker.id)),
+            control_life: newest(
+                control
+                    .and_then(|group| group.voting_life(asker.id))
+                    .into_iter(),
+            ),
             dismissal: None,
         })
     }

@@ -60,39 +60,40 @@ fn open(
 
 /// Moves the store in `path` aside if this node has gone on without it: somebody brought it back from a backup,
 /// an old disk, or with the whole machine. It has forgotten votes that were given and entries that count.
-/// `last` is the newest life of this node that is known to have begun before this start.
+/// `last` is the newest life of this node that is known to have begun before this start. Returns the life that
+/// used the store last, if one stays.
 ///
-/// A member that is `alone` may have its past back: there is nobody whom it could contradict.
+/// It is `believed` where nobody could be contradicted by what was forgotten.
 pub(crate) fn put_away_if_older(
     path: &Path,
     last: Option<Incarnation>,
-    alone: bool,
-) -> Result<(), StoreError> {
+    believed: bool,
+) -> Result<Option<Incarnation>, StoreError> {
     let used = last_incarnation(path).map_err(|source| io_error(path, source))?;
-    let (Some(used), Some(last)) = (used, last) else {
-        return Ok(());
+    let (Some(life), Some(last)) = (used, last) else {
+        return Ok(used);
     };
-    if used >= last {
-        return Ok(());
+    if life >= last {
+        return Ok(used);
     }
-    if alone {
+    if believed {
         tracing::warn!(
             store = %path.display(),
-            last_used_by_life = used.0,
+            last_used_by_life = life.0,
             last_life = last.0,
-            "an older store was put back; what was agreed on after it was put away is not there"
+            "an older store was put back; if there is another node, what was agreed on since comes from there"
         );
-        return Ok(());
+        return Ok(used);
     }
     let kept = move_aside(path, "older")?;
     tracing::error!(
         store = %path.display(),
-        last_used_by_life = used.0,
+        last_used_by_life = life.0,
         last_life = last.0,
         kept = %kept.display(),
         "an older store was put back and is not believed; this node joins the cluster again as a new member"
     );
-    Ok(())
+    Ok(None)
 }
 
 /// Gives what is in `path` another name, and returns it when the disk knows.
@@ -121,15 +122,16 @@ mod tests {
     use crate::store::note_incarnation;
 
     /// Whether a store that the life `used` used last stays in its place.
-    fn stays(used: Option<u32>, last: Option<u32>, alone: bool) -> bool {
+    fn stays(used: Option<u32>, last: Option<u32>, believed: bool) -> bool {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
         std::fs::create_dir(&path).unwrap();
         if let Some(used) = used {
             note_incarnation(&path, Incarnation(used)).unwrap();
         }
-        put_away_if_older(&path, last.map(Incarnation), alone).unwrap();
+        let follows = put_away_if_older(&path, last.map(Incarnation), believed).unwrap();
         assert_ne!(path.exists(), folder.path().join("control.older").exists());
+        assert_eq!(follows, used.map(Incarnation).filter(|_| path.exists()));
         path.exists()
     }
 

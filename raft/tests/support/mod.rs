@@ -45,6 +45,13 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A configuration commit on `base`.
+/// Waits for the next second, so that a life begins that has a number of its own.
+pub(crate) async fn next_second() {
+    let second = || Clock::start().unix_millis() / 1_000;
+    let now = second();
+    eventually("the next second", || second() > now).await;
+}
+
 pub(crate) fn set_config(base: u64, text: &str) -> ControlCommand {
     ControlCommand::SetConfig {
         base: Revision(base),
@@ -333,9 +340,20 @@ impl Lab {
     /// Replaces the disk, which takes until the next second at least: lives are told apart by it.
     pub(crate) async fn wipe(&self, id: NodeId) {
         std::fs::remove_dir_all(self.data_dir(id)).unwrap();
-        let second = || Clock::start().unix_millis() / 1_000;
-        let now = second();
-        eventually("the next second", || second() > now).await;
+        next_second().await;
+    }
+
+    /// Makes the next life of a member that does not run later than its clock says.
+    pub(crate) fn count_on(&self, id: NodeId, lives: u32) {
+        for folder in ["", "control"] {
+            let noted = self.data_dir(id).join(folder).join("incarnation");
+            let life: u32 = std::fs::read_to_string(&noted)
+                .unwrap()
+                .trim()
+                .parse()
+                .unwrap();
+            std::fs::write(&noted, (life + lives).to_string()).unwrap();
+        }
     }
 
     /// Overwrites the middle of the store, as a bad disk or a careless hand does.

@@ -211,7 +211,7 @@ impl Held {
         Ok(Some((changes, recovered)))
     }
 
-    /// An empty place in the lineage `to`, with everything that was held in `from` beside it.
+    /// An empty place for `member` in the lineage `to`, with everything that was held in `from` beside it.
     pub(crate) fn emptied(
         &self,
         member: MemberId,
@@ -225,6 +225,7 @@ impl Held {
             aside.push(Aside { lineage, state });
             changes.push(Change::Put(Key::Aside, encode(&aside)?));
         }
+        changes.push(Change::Put(Key::Founded, encode(&member.incarnation)?));
         changes.push(Change::Put(Key::Lineage, encode(&to)?));
         let gone = [Key::Vote, Key::Committed, Key::Purged, Key::Snapshot];
         changes.extend(gone.map(Change::Delete));
