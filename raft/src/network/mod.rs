@@ -11,6 +11,7 @@ mod answer;
 mod believed;
 mod client;
 mod consensus;
+mod entries;
 pub(crate) mod grpc;
 mod handover;
 mod line;
