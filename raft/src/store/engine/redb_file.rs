@@ -139,6 +139,15 @@ fn from_redb(error: impl Into<redb::Error>) -> EngineError {
     if matches!(error, redb::Error::PreviousIo) {
         return EngineError::Io(io::Error::other(error));
     }
-    // All others say that the file is not what this version wrote.
+    // The format's number is a byte of the first page like any other, and no other number was ever written.
+    let of_another_format = match &error {
+        redb::Error::UpgradeRequired(_) => true,
+        redb::Error::Corrupted(reason) => reason.contains("file format version"),
+        _ => false,
+    };
+    if of_another_format {
+        return EngineError::Damaged("its first page is not what was written there".to_owned());
+    }
+    // All others say what in the file makes no sense.
     EngineError::Damaged(error.to_string())
 }
