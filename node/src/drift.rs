@@ -313,7 +313,7 @@ fn tell(found: &ha::drift::Found, repaired: &RepairCounts) {
 
 #[cfg(test)]
 mod tests {
-    use runtime::mailbox;
+    use runtime::mailbox::mailbox;
 
     use super::*;
     use crate::programming::AUDITS;

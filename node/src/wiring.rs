@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use config::bootstrap::{Bootstrap, Security};
+use config::bootstrap::Bootstrap;
 use config::valid::{Node, SessionProcessors};
 use ha::Timeline;
 use ha::survivor::Policy;
@@ -49,7 +49,7 @@ use crate::survivor::{self, Judge};
 use crate::takeover::{self, Takeover};
 use crate::threads::Utilization;
 use crate::trace::{self, Trace};
-use crate::{lifetime, plan};
+use crate::{heartbeat_key, lifetime, plan};
 
 /// Claims for port blocks that wait; more than one an address is never needed.
 const CLAIMS: usize = 16;
@@ -60,7 +60,7 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
         bail!("this member is the witness, not a node: start it with 'tandem witness'");
     }
     // Before this node has a vote that others rely on.
-    let heartbeat_key = heartbeat_key(bootstrap)?;
+    let heartbeat_key = heartbeat_key::load(bootstrap)?;
     let clock = Clock::start();
     let mut subsystem = Subsystem::default();
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
@@ -384,47 +384,4 @@ fn start_redundancy(
     let handle = vrrp::start(plan, gate.clone(), clock, events, subsystem)
         .context("the redundancy group cannot be started")?;
     Ok(Some((group, handle)))
-}
-
-fn heartbeat_key(bootstrap: &Bootstrap) -> anyhow::Result<Option<[u8; 32]>> {
-    let Security::Tls {
-        heartbeat_key_file: Some(path),
-        ..
-    } = &bootstrap.security
-    else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the heartbeat key {}", path.display()))?;
-    let key = parse_key(text.trim()).with_context(|| {
-        format!(
-            "{} is not 64 hexadecimal digits; make one with 'openssl rand -hex 32' and copy it to \
-             both nodes",
-            path.display()
-        )
-    })?;
-    Ok(Some(key))
-}
-
-fn parse_key(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut key = [0; 32];
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_heartbeat_key_is_exactly_64_hexadecimal_digits() {
-        assert_eq!(parse_key(&"0f".repeat(32)), Some([15; 32]));
-        assert_eq!(parse_key(&"0f".repeat(31)), None);
-        assert_eq!(parse_key(&"zz".repeat(32)), None);
-    }
 }
