@@ -11,8 +11,8 @@ use wire::heartbeat::{Codec, Datagram};
 use wire::icmp::Echo;
 
 use crate::link::{LinkTracker, Taken};
+use crate::peer_socket::{EchoPort, HeartbeatPort};
 use crate::plan::{GroupPlan, LinkPlan, StartError};
-use crate::socket::{EchoPort, HeartbeatPort};
 use crate::status::LinkStatus;
 
 /// ICMP packets that are read at a time.
