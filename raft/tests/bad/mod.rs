@@ -7,6 +7,7 @@
 )]
 
 mod absurdity;
+mod cases;
 mod damage;
 pub(crate) mod hall;
 mod parcels;
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 use types::{NeighborRecord, NodeId, Revision};
 
 pub(crate) use absurdity::{Absurdity, absurdity};
+pub(crate) use cases::cases;
 pub(crate) use damage::{Damage, damage};
 
 use crate::memory::mirror::{self, Ballot, Candidacy, LeaderId, LogId, Vote};

@@ -23,10 +23,7 @@ use runtime::{Clock, Subsystem};
 use types::{Edition, Name, NodeId};
 
 use crate::support::eventually;
-
-pub(crate) const A: NodeId = NodeId(1);
-pub(crate) const B: NodeId = NodeId(2);
-pub(crate) const W: NodeId = NodeId(3);
+pub(crate) use crate::support::{A, B, W};
 
 /// For a member to end.
 const PATIENCE: Duration = Duration::from_secs(20);
