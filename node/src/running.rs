@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// For reading the log behind the last snapshot, and for a leader to say how much of its end counts. Without
 /// a leader the end may never count, and a node must not wait for that: it starts with what it knows.
 const REPLAY: Duration = Duration::from_millis(500);
-/// Between two looks at it.
+/// Between two looks at it. How far the log is read can be looked at and not waited for: it is a figure of the
+/// consensus library's, beside what a leader's silence means now.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A committed configuration, checked.

@@ -301,6 +301,7 @@ async fn publish(cluster: &Cluster, numbers: std::ops::Range<u8>) {
         };
         cluster.state.publish(Vec::new(), vec![neighbor]).unwrap();
         eventually("it is agreed on", || cluster.state.pending() == 0).await;
+        // Virtual time: what follows is an entry of its own.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
