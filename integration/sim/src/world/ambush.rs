@@ -91,7 +91,7 @@ impl World {
             match ambush.loot {
                 Loot::Anything => {}
                 Loot::Vote(winner) => {
-                    self.later(UNDER_WAY, Fault::Network(NetworkFault::Isolate(winner)))
+                    self.later(UNDER_WAY, Fault::Network(NetworkFault::Isolate(winner)));
                 }
                 Loot::Entries(_) => self.later(Millis(1), Fault::Network(NetworkFault::Mend)),
             }
