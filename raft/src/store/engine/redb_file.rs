@@ -140,11 +140,8 @@ fn from_redb(error: impl Into<redb::Error>) -> EngineError {
         return EngineError::Io(io::Error::other(error));
     }
     // The format's number is a byte of the first page like any other, and no other number was ever written.
-    let of_another_format = match &error {
-        redb::Error::UpgradeRequired(_) => true,
-        redb::Error::Corrupted(reason) => reason.contains("file format version"),
-        _ => false,
-    };
+    let of_another_format = matches!(error, redb::Error::UpgradeRequired(_))
+        || matches!(&error, redb::Error::Corrupted(reason) if reason.contains("file format version"));
     if of_another_format {
         return EngineError::Damaged("its first page is not what was written there".to_owned());
     }
