@@ -146,12 +146,7 @@ impl Auditor {
         figures.equality = memory.own.look(digests.0, digests.1, precision, now);
         if judged {
             memory.judged(&audited.confirmed, now);
-            figures.sessions_differing = audited.confirmed.len() as u64;
-            // Otherwise the processors had come to the same by themselves.
-            if audited.repaired != RepairCounts::default() {
-                count(figures, &audited.found, &audited.repaired);
-                tell(&audited.found, &audited.repaired);
-            }
+            note(figures, &audited);
         } else if figures.equality.equal as usize == DIGEST_SHARDS {
             figures.sessions_differing = 0;
         }
@@ -279,6 +274,16 @@ async fn ask(
             tracing::warn!(waited = ?ANSWER, "no audit: the session processors do not answer");
             None
         })
+}
+
+/// What became of suspects.
+fn note(figures: &mut DriftFigures, audited: &Audited) {
+    figures.sessions_differing = audited.confirmed.len() as u64;
+    // Otherwise the processors had come to the same by themselves.
+    if audited.repaired != RepairCounts::default() {
+        count(figures, &audited.found, &audited.repaired);
+        tell(&audited.found, &audited.repaired);
+    }
 }
 
 fn count(figures: &mut DriftFigures, found: &ha::drift::Found, repaired: &RepairCounts) {
