@@ -229,7 +229,7 @@ async fn whole(target: SocketAddr, case: &Case, header: &Header) -> usize {
         let mut payload = vec![1; room];
         payload[20..28].fill(0xff);
         let form = u32::from(number % 4 == 3);
-        let mut request = mirror::sealed_in(&header, Kind::Append, form, payload);
+        let mut request = mirror::sealed_in(header, Kind::Append, form, payload);
         if number % 2 != 0 {
             request.digest = None;
         }
