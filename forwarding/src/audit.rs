@@ -37,6 +37,7 @@ impl Asked {
     pub async fn answer(self) -> Result<TableReport, Stopped> {
         let mut whole = TableReport::default();
         for answer in self.0 {
+            // Without a bound: a worker's turn never waits, and a thread that ends drops the question.
             let part = answer.await.map_err(|_| Stopped)?;
             whole.digest.join(&part.digest);
             whole.waiting += part.waiting;

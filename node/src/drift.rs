@@ -35,6 +35,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Nothing is mended for so long after a change of role or of the state group's generation: both nodes
 /// have things to tell then.
 const CALM: Duration = Duration::from_secs(5);
+/// For both tables of one moment: longer than a standby takes to program a million sessions, behind which
+/// the question waits. A processor that hangs in a device's driver holds up whoever would answer.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Sessions that are mended at once, also where the queue has more room.
 const MENDED_AT_ONCE: usize = 50_000;
 
@@ -131,7 +134,8 @@ impl Auditor {
         memory.stand(active, state.generation, begun);
         let suspects = self.suspects(memory, precision, begun);
         let judged = !suspects.is_empty();
-        let Some((audited, table)) = self.ask(suspects, self.room(active)).await else {
+        let room = self.room(active);
+        let Some((audited, table)) = ask(&self.audits, suspects, room).await else {
             return;
         };
         let now = self.clock.now();
@@ -142,12 +146,7 @@ impl Auditor {
         figures.equality = memory.own.look(digests.0, digests.1, precision, now);
         if judged {
             memory.judged(&audited.confirmed, now);
-            figures.sessions_differing = audited.confirmed.len() as u64;
-            // Otherwise the processors had come to the same by themselves.
-            if audited.repaired != RepairCounts::default() {
-                count(figures, &audited.found, &audited.repaired);
-                tell(&audited.found, &audited.repaired);
-            }
+            note(figures, &audited);
         } else if figures.equality.equal as usize == DIGEST_SHARDS {
             figures.sessions_differing = 0;
         }
@@ -180,27 +179,6 @@ impl Auditor {
         status.at = Some(now);
         self.hear_peer(&mut status, memory, &audited.agreed);
         self.status.send_replace(status);
-    }
-
-    /// Both tables at one point of the stream; `None` when there is none now.
-    async fn ask(
-        &self,
-        suspects: Vec<Suspect>,
-        room: usize,
-    ) -> Option<(Audited, forwarding::TableReport)> {
-        let (reply, answer) = oneshot::channel();
-        let audit = Audit {
-            suspects,
-            room,
-            reply,
-        };
-        self.audits.offer(audit).ok()?;
-        let Ok(mut audited) = answer.await else {
-            tracing::debug!("no audit: the processors are about to take over everything");
-            return None;
-        };
-        let programmed = audited.programmed.take()?;
-        Some((audited, programmed.answer().await.ok()?))
     }
 
     /// What was listed, once it may be judged.
@@ -269,6 +247,45 @@ impl Auditor {
     }
 }
 
+/// Both tables at one point of the stream; `None` when there is none now, or none in time.
+async fn ask(
+    audits: &Outlet<Audit>,
+    suspects: Vec<Suspect>,
+    room: usize,
+) -> Option<(Audited, forwarding::TableReport)> {
+    let (reply, answer) = oneshot::channel();
+    let audit = Audit {
+        suspects,
+        room,
+        reply,
+    };
+    audits.offer(audit).ok()?;
+    let both = async {
+        let Ok(mut audited) = answer.await else {
+            tracing::debug!("no audit: the processors are about to take over everything");
+            return None;
+        };
+        let programmed = audited.programmed.take()?;
+        Some((audited, programmed.answer().await.ok()?))
+    };
+    tokio::time::timeout(ANSWER, both)
+        .await
+        .unwrap_or_else(|_late| {
+            tracing::warn!(waited = ?ANSWER, "no audit: the session processors do not answer");
+            None
+        })
+}
+
+/// What became of suspects.
+fn note(figures: &mut DriftFigures, audited: &Audited) {
+    figures.sessions_differing = audited.confirmed.len() as u64;
+    // Otherwise the processors had come to the same by themselves.
+    if audited.repaired != RepairCounts::default() {
+        count(figures, &audited.found, &audited.repaired);
+        tell(&audited.found, &audited.repaired);
+    }
+}
+
 fn count(figures: &mut DriftFigures, found: &ha::drift::Found, repaired: &RepairCounts) {
     let all = &mut figures.found;
     all.missing += found.missing;
@@ -297,4 +314,29 @@ fn tell(found: &ha::drift::Found, repaired: &RepairCounts) {
         full = repaired.full,
         "the session tables had drifted"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::mailbox::mailbox;
+
+    use super::*;
+    use crate::programming::AUDITS;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_the_question_and_sits_on_it_is_not_waited_for() {
+        let clock = Clock::start();
+        let (audits, mut taken) = mailbox(AUDITS);
+        assert!(ask(&audits, Vec::new(), 0).await.is_none());
+        assert_eq!(clock.now().saturating_since(Instant::START), ANSWER);
+        // The question is still in the queue: who has no room for the next one hears so at once.
+        assert!(ask(&audits, Vec::new(), 0).await.is_none());
+        assert_eq!(clock.now().saturating_since(Instant::START), ANSWER);
+        assert!(
+            taken
+                .next()
+                .await
+                .is_some_and(|audit| audit.reply.is_closed())
+        );
+    }
 }

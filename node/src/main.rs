@@ -14,6 +14,7 @@ mod coverage;
 mod drift;
 mod film;
 mod health;
+mod heartbeat_key;
 mod lifetime;
 mod machine;
 mod notice;
@@ -32,7 +33,6 @@ mod trace;
 mod wiring;
 mod witness;
 
-use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use config::bootstrap::{self, Bootstrap};
-use config::text_file::{MAX_BOOTSTRAP_BYTES, ReadError, read_text};
+use config::text_file::MAX_BOOTSTRAP_BYTES;
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Command};
@@ -121,9 +121,7 @@ fn run(file: &Path, kind: Kind) -> anyhow::Result<()> {
 }
 
 fn read_bootstrap(file: &Path) -> anyhow::Result<Bootstrap> {
-    let text = File::open(file)
-        .map_err(ReadError::from)
-        .and_then(|opened| read_text(opened, MAX_BOOTSTRAP_BYTES))
+    let text = cli::text_of(file, MAX_BOOTSTRAP_BYTES)
         .with_context(|| format!("cannot read {}; name another with --config", file.display()))?;
     let bootstrap = bootstrap::read(&text).map_err(|problems| {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();

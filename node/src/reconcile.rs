@@ -19,7 +19,8 @@ use crate::plan::forwarding::Process;
 use crate::running::{self, Running};
 use crate::{plan, site::Site};
 
-/// Between two looks whether this node has become a member of what it is joining.
+/// Between two looks whether this node has become a member of what it is joining: that may come without a change
+/// of what is agreed on, which is all that can be waited for.
 const JOINING: Duration = Duration::from_millis(100);
 
 /// Packets never wait for a quorum, so a node outlives its Raft groups: it goes on with what it has,

@@ -1,11 +1,11 @@
 //! The configuration that is in force: found in the control group, or proposed to it first.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::text_file::{ReadError, read_text};
+use cli::text_of;
+use config::text_file::ReadError;
 use config::{Problem, Valid};
 use raft::{Control, Health, ProposeError};
 use raft_state::{ConfigRecord, ControlCommand, ControlLineage, ControlOutcome, ControlState};
@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// For reading the log behind the last snapshot, and for a leader to say how much of its end counts. Without
 /// a leader the end may never count, and a node must not wait for that: it starts with what it knows.
 const REPLAY: Duration = Duration::from_millis(500);
-/// Between two looks at it.
+/// Between two looks at it. How far the log is read can be looked at and not waited for: it is a figure of the
+/// consensus library's, beside what a leader's silence means now.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A committed configuration, checked.
@@ -134,7 +135,7 @@ pub(crate) async fn obtain(
 /// the node again must hear that nothing came of it.
 fn warn_of_another(path: &Path, running: &Running) {
     // The node needs the file no more: that it has gone is nobody's mistake.
-    let Ok(text) = read_bounded(path) else {
+    let Ok(text) = text_of(path, types::MAX_CONFIGURATION_BYTES) else {
         return;
     };
     if means_the_same(&text, &running.record.text) {
@@ -155,10 +156,6 @@ fn means_the_same(text: &str, committed: &str) -> bool {
         (Ok(text), Ok(committed)) => text == committed,
         (Err(_), _) | (_, Err(_)) => text == committed,
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, ReadError> {
-    read_text(File::open(path)?, types::MAX_CONFIGURATION_BYTES)
 }
 
 async fn committed(
@@ -194,7 +191,8 @@ async fn replayed(control: &Control, clock: Clock) {
 }
 
 fn read_first(path: &Path) -> Result<String, ConfigurationError> {
-    let text = read_bounded(path).map_err(|source| ConfigurationError::Unreadable {
+    let read = text_of(path, types::MAX_CONFIGURATION_BYTES);
+    let text = read.map_err(|source| ConfigurationError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
@@ -318,5 +316,28 @@ mod tests {
         ));
         assert!(!means_the_same("config authority name other", committed));
         assert!(!means_the_same("config authority nmae site", committed));
+    }
+
+    #[test]
+    fn a_first_configuration_that_is_no_file_is_not_waited_for() {
+        let name = format!("tandem-first-{}", std::process::id());
+        let pipe = std::env::temp_dir().join(name);
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let (told, answer) = std::sync::mpsc::sync_channel(1);
+        let asked = pipe.clone();
+        std::thread::spawn(move || told.send(read_first(&asked)));
+        let answer = answer.recv_timeout(Duration::from_secs(10));
+        std::fs::remove_file(&pipe).unwrap();
+        let refused = answer.unwrap().unwrap_err();
+        assert!(
+            matches!(
+                &refused,
+                ConfigurationError::Unreadable {
+                    source: ReadError::NotAFile("a pipe"),
+                    ..
+                }
+            ),
+            "{refused}"
+        );
     }
 }

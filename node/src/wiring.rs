@@ -16,43 +16,32 @@
 //!  surveyor: is what the state group knows all here? ──► forwarding
 //! ```
 
-use std::net::IpAddr;
+mod inward;
+mod local;
+mod outward;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use config::bootstrap::{Bootstrap, Security};
-use config::valid::{Node, SessionProcessors};
+use config::bootstrap::Bootstrap;
 use ha::Timeline;
-use ha::survivor::Policy;
 use raft::Cluster;
 use runtime::mailbox::mailbox;
-use runtime::{Clock, Mailbox, Outlet, Subsystem};
+use runtime::{Clock, Subsystem};
 use tokio::sync::watch;
-use types::{Epoch, EpochGate, Instant, Name, NodeId};
-use vrrp::GroupPlan;
+use types::{EpochGate, Name};
 
-use crate::coverage::Surveyor;
-use crate::drift::{Auditor, DriftStatus};
-use crate::film::{self, Scene};
-use crate::health::{Verdict, Watchman};
+use crate::film;
 use crate::machine::keep_members;
 use crate::operator::Desk;
 use crate::plan::forwarding::Process;
-use crate::programming::{self, Programming};
-use crate::reconcile::{self, Follow};
+use crate::reconcile;
 use crate::removed::Farewell;
-use crate::replicate::{self, Replicate};
+use crate::replicate;
 use crate::running::{self, Running};
 use crate::site::Site;
-use crate::survivor::{self, Judge};
-use crate::takeover::{self, Takeover};
-use crate::threads::Utilization;
-use crate::trace::{self, Trace};
-use crate::{lifetime, plan};
-
-/// Claims for port blocks that wait; more than one an address is never needed.
-const CLAIMS: usize = 16;
+use crate::{heartbeat_key, lifetime, plan, survivor, takeover, trace};
 
 /// Runs a node until it is told to stop or a part of it ends.
 pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()> {
@@ -60,7 +49,7 @@ pub(crate) async fn run(bootstrap: &Bootstrap, file: &Path) -> anyhow::Result<()
         bail!("this member is the witness, not a node: start it with 'tandem witness'");
     }
     // Before this node has a vote that others rely on.
-    let heartbeat_key = heartbeat_key(bootstrap)?;
+    let heartbeat_key = heartbeat_key::load(bootstrap)?;
     let clock = Clock::start();
     let mut subsystem = Subsystem::default();
     let cluster = raft::start(plan::cluster::compile(bootstrap), clock, &mut subsystem)
@@ -130,14 +119,14 @@ fn start(
     let (router, node) = plan::locate(&running.valid, &site.router, &site.node)?;
     let authority = running.valid.authority();
     let planned = plan::forwarding::compile(process, authority, router, node);
-    let data_plane = start_data_plane(planned, &gate, clock, packets, subsystem)?;
+    let data_plane = local::start_data_plane(planned, &gate, clock, packets, subsystem)?;
     reconcile::share_reserve(&data_plane, &site.nodes(), &site, &running);
-    warn_about_cores(node, process.cores);
+    local::warn_about_cores(node, process.cores);
     let seen = cluster.control.state().highest_epoch();
     let peer = site.peer().map(|peer| peer.id);
     let heard = (peer, heartbeat_key);
     let planned = plan::redundancy::compile(bootstrap, router, node, seen, heard);
-    let redundancy = start_redundancy(
+    let redundancy = local::start_redundancy(
         planned,
         (process.node, seen),
         &gate,
@@ -158,7 +147,7 @@ fn start(
     let (scenes, film) = mailbox(film::BOUND);
     let (films_sender, films) = watch::channel(Timeline::default());
     subsystem.spawn("film", film::run(film, films_sender));
-    start_outward(
+    outward::start(
         &parts,
         (packet_events, traces),
         role_events,
@@ -166,168 +155,13 @@ fn start(
         subsystem,
     );
     let without_quorum = survivor::policy(&bootstrap.without_quorum);
-    Ok(start_inward(
+    Ok(inward::start(
         &parts,
         running,
         (films, followed),
         without_quorum,
         subsystem,
     ))
-}
-
-/// What this node did → film, control group, state group.
-fn start_outward(
-    parts: &Parts,
-    (packets, traces): (Mailbox<forwarding::Event>, Outlet<Trace>),
-    roles: Mailbox<vrrp::Event>,
-    film: Outlet<Scene>,
-    subsystem: &mut Subsystem,
-) {
-    let node = parts.process.node;
-    let (claims, claimed) = mailbox(CLAIMS);
-    let replicate = Replicate {
-        events: packets,
-        cluster: parts.cluster.clone(),
-        clock: parts.clock,
-        film: film.clone(),
-        claims,
-        traces,
-        next_trace: Instant::START,
-    };
-    subsystem.spawn("replicate", replicate.run());
-    let (cluster, data_plane) = (parts.cluster.clone(), parts.data_plane.clone());
-    let claiming = replicate::claim_blocks(node, cluster, data_plane, claimed);
-    subsystem.spawn("port blocks", claiming);
-    if let Some((group, _)) = &parts.redundancy {
-        let (role_sender, role) = watch::channel(None);
-        let takeover = Takeover {
-            events: roles,
-            data_plane: parts.data_plane.clone(),
-            film,
-            role: role_sender,
-        };
-        subsystem.spawn("takeover", takeover.run());
-        let control = parts.cluster.control.clone();
-        let recording = takeover::record_roles(node, group.clone(), control, parts.clock, role);
-        subsystem.spawn("roles", recording);
-    }
-}
-
-/// What the cluster agreed on → this node; and what operators see of both.
-fn start_inward(
-    parts: &Parts,
-    running: Running,
-    (films, traces): (watch::Receiver<Timeline>, Mailbox<Trace>),
-    without_quorum: (Policy, Vec<IpAddr>),
-    subsystem: &mut Subsystem,
-) -> Desk {
-    let started_with = Arc::clone(&running.valid);
-    let (running_sender, running) = watch::channel(running);
-    let (verdict_sender, verdict) = watch::channel(Verdict::default());
-    let (utilization_sender, utilization) = watch::channel(Utilization::default());
-    let drift = start_programming(parts, traces, subsystem);
-    let watchman = Watchman {
-        site: parts.site.clone(),
-        clock: parts.clock,
-        gate: parts.gate.clone(),
-        cluster: parts.cluster.clone(),
-        data_plane: parts.data_plane.clone(),
-        redundancy: parts.redundancy_handle(),
-        running: running.clone(),
-        drift: drift.clone(),
-        verdict: verdict_sender,
-        utilization: utilization_sender,
-    };
-    let shutdown = subsystem.shutdown();
-    subsystem.spawn("health", watchman.run(shutdown.clone()));
-    let survivor = start_judge(parts, running.clone(), without_quorum, subsystem);
-    let surveyor = Surveyor {
-        site: parts.site.clone(),
-        clock: parts.clock,
-        gate: parts.gate.clone(),
-        state: parts.cluster.state.clone(),
-        redundancy: parts.redundancy_handle(),
-        data_plane: parts.data_plane.clone(),
-    };
-    subsystem.spawn("coverage", surveyor.run(shutdown.clone()));
-    let follow = Follow {
-        process: parts.process,
-        site: parts.site.clone(),
-        nodes: Vec::new(),
-        clock: parts.clock,
-        control: parts.cluster.control.clone(),
-        data_plane: parts.data_plane.clone(),
-        redundancy: parts.redundancy_handle(),
-        running: running_sender,
-        shutdown,
-    };
-    subsystem.spawn("reconcile", follow.run());
-    Desk {
-        site: parts.site.clone(),
-        clock: parts.clock,
-        cluster: parts.cluster.clone(),
-        data_plane: parts.data_plane.clone(),
-        redundancy: parts.redundancy_handle(),
-        running,
-        started_with,
-        verdict,
-        drift,
-        films,
-        utilization,
-        survivor,
-    }
-}
-
-/// Agreed sessions → processors, and whoever looks whether they arrive.
-fn start_programming(
-    parts: &Parts,
-    traces: Mailbox<Trace>,
-    subsystem: &mut Subsystem,
-) -> watch::Receiver<DriftStatus> {
-    let (audits, asked) = mailbox(programming::AUDITS);
-    let (status, drift) = watch::channel(DriftStatus::default());
-    let programming = Programming {
-        changes: parts.cluster.state.changes(),
-        data_plane: parts.data_plane.clone(),
-        audits: asked,
-        traces,
-        clock: parts.clock,
-    };
-    subsystem.spawn("sessions", programming.run(subsystem.shutdown()));
-    let auditor = Auditor {
-        site: parts.site.clone(),
-        clock: parts.clock,
-        gate: parts.gate.clone(),
-        cluster: parts.cluster.clone(),
-        data_plane: parts.data_plane.clone(),
-        audits,
-        status,
-    };
-    subsystem.spawn("drift", auditor.run(subsystem.shutdown()));
-    drift
-}
-
-/// Watches whether this node may go on without the other one, while there is one.
-fn start_judge(
-    parts: &Parts,
-    running: watch::Receiver<Running>,
-    (policy, anchors): (Policy, Vec<IpAddr>),
-    subsystem: &mut Subsystem,
-) -> watch::Receiver<Option<survivor::View>> {
-    let (view, shown) = watch::channel(None);
-    let judge = Judge {
-        clock: parts.clock,
-        control: parts.cluster.control.clone(),
-        redundancy: parts.redundancy_handle(),
-        running,
-        site: parts.site.clone(),
-        policy,
-        anchors,
-        view,
-    };
-    let judging = judge.run(subsystem.shutdown());
-    subsystem.spawn("survivor", judging);
-    shown
 }
 
 fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {
@@ -338,93 +172,5 @@ fn process(bootstrap: &Bootstrap, cluster: &Cluster) -> Process {
         seed: u64::from(bootstrap.local.0) << 32 | u64::from(cluster.state.incarnation().0),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         port: bootstrap.port,
-    }
-}
-
-fn start_data_plane(
-    (plan, unresolved): (forwarding::Plan, Vec<routing::Unresolved>),
-    gate: &EpochGate,
-    clock: Clock,
-    events: Outlet<forwarding::Event>,
-    subsystem: &mut Subsystem,
-) -> anyhow::Result<forwarding::Handle> {
-    for route in unresolved {
-        tracing::warn!(reason = %route.reason, prefix = %route.route.prefix, "static route");
-    }
-    forwarding::start(plan, gate.clone(), clock, events, subsystem)
-        .context("the data plane cannot be started")
-}
-
-fn warn_about_cores(node: &Node, cores: usize) {
-    if let SessionProcessors::Manual(count) = node.session_processors
-        && usize::from(count) >= cores
-    {
-        tracing::warn!(
-            count,
-            cores,
-            "session-processor-count leaves no core for anything else"
-        );
-    }
-}
-
-fn start_redundancy(
-    plan: Option<GroupPlan>,
-    (node, seen): (NodeId, Epoch),
-    gate: &EpochGate,
-    clock: Clock,
-    events: Outlet<vrrp::Event>,
-    subsystem: &mut Subsystem,
-) -> anyhow::Result<Option<(Name, vrrp::Handle)>> {
-    let Some(plan) = plan else {
-        // Nothing is shared, so nobody else can be active: this node forwards from the first packet.
-        gate.open(seen.next_for(node));
-        return Ok(None);
-    };
-    let group = plan.group.clone();
-    let handle = vrrp::start(plan, gate.clone(), clock, events, subsystem)
-        .context("the redundancy group cannot be started")?;
-    Ok(Some((group, handle)))
-}
-
-fn heartbeat_key(bootstrap: &Bootstrap) -> anyhow::Result<Option<[u8; 32]>> {
-    let Security::Tls {
-        heartbeat_key_file: Some(path),
-        ..
-    } = &bootstrap.security
-    else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the heartbeat key {}", path.display()))?;
-    let key = parse_key(text.trim()).with_context(|| {
-        format!(
-            "{} is not 64 hexadecimal digits; make one with 'openssl rand -hex 32' and copy it to \
-             both nodes",
-            path.display()
-        )
-    })?;
-    Ok(Some(key))
-}
-
-fn parse_key(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut key = [0; 32];
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_heartbeat_key_is_exactly_64_hexadecimal_digits() {
-        assert_eq!(parse_key(&"0f".repeat(32)), Some([15; 32]));
-        assert_eq!(parse_key(&"0f".repeat(31)), None);
-        assert_eq!(parse_key(&"zz".repeat(32)), None);
     }
 }

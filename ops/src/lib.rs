@@ -11,6 +11,7 @@ mod members;
 pub mod ports;
 mod server;
 mod socket;
+mod stamp;
 pub mod view;
 
 pub use members::{MembersPort, Removal};

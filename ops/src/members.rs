@@ -10,8 +10,9 @@ use proto::ops::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::ports::{Answer, Header, Node, Unanswered};
+use crate::ports::{Answer, Node, Unanswered};
 use crate::server::{caller, status};
+use crate::stamp::Stamped;
 
 /// Longest that a change of members may take: several agreements, one after the other.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -117,23 +118,3 @@ fn refusal(error: &Unanswered) -> Status {
         | Unanswered::NeedsForce { .. } => status(error),
     }
 }
-
-/// A reply with the fields that every reply has.
-trait Stamped {
-    fn stamp(&mut self, header: Header);
-}
-
-macro_rules! stamped {
-    ($($reply:ty),* $(,)?) => {
-        $(impl Stamped for $reply {
-            fn stamp(&mut self, header: Header) {
-                self.node = header.node;
-                self.router = header.router;
-                self.unix_ms = header.unix_ms;
-            }
-        })*
-    };
-}
-
-// A macro, because generated structs share fields and no trait.
-stamped!(InvitationReply, RemovedReply, RotatedReply, MembersReply);

@@ -22,8 +22,9 @@ use tonic::{Request, Response, Status};
 use types::{MAX_CONFIGURATION_BYTES, Revision};
 
 use crate::members::MembersApi;
-use crate::ports::{Answer, Commit, GoOn, Header, Node, Unanswered};
+use crate::ports::{Answer, Commit, GoOn, Node, Unanswered};
 use crate::socket::{self, ServeError};
+use crate::stamp::Stamped;
 use crate::view::SessionFilter;
 
 /// Longest that a question may stay open: a person is waiting, and a stuck actor must not pile up
@@ -249,40 +250,3 @@ pub(crate) fn status(error: &Unanswered) -> Status {
         Unanswered::NeedsForce { .. } => Status::aborted(text),
     }
 }
-
-/// A reply with the header's three fields.
-trait Stamped {
-    fn stamp(&mut self, header: Header);
-}
-
-macro_rules! stamped {
-    ($($reply:ty),* $(,)?) => {
-        $(impl Stamped for $reply {
-            fn stamp(&mut self, header: Header) {
-                self.node = header.node;
-                self.router = header.router;
-                self.unix_ms = header.unix_ms;
-            }
-        })*
-    };
-}
-
-// A macro, because generated structs share fields and no trait.
-stamped!(
-    ClusterReply,
-    CommitConfigReply,
-    ConfigReply,
-    DropCandidateReply,
-    DropsReply,
-    FibReply,
-    HaDriftReply,
-    HaLinksReply,
-    HaReply,
-    InterfacesReply,
-    LineageReply,
-    NeighborsReply,
-    ProcessorsReply,
-    SessionsReply,
-    VersionReply,
-    VrrpReply,
-);

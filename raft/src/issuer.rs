@@ -125,17 +125,31 @@ impl Issuer {
     /// What a newcomer of this `kind` gets of the heartbeats' key: a node could not run without it, and would
     /// take a vote all the same.
     fn heartbeat_key(&self, kind: MemberKind) -> Result<String, Failure> {
-        let (MemberKind::Node, Some(path)) = (kind, &self.signer.heartbeat_key) else {
+        if kind != MemberKind::Node {
             return Ok(String::new());
-        };
-        std::fs::read_to_string(path).map_err(|error| {
+        }
+        let name = &self.control.local.me.name;
+        let lacking = |what: &str| {
             refused(format!(
-                "{} on {} cannot be read ({error}), and a node needs it: put it back there, or ask with a \
-                 token of another node; the token is still good",
-                path.display(),
-                self.control.local.me.name
+                "{what}, and a node needs the key of the heartbeats: put it back on {name}, or ask with a token of \
+                 another node; the token is still good"
             ))
-        })
+        };
+        let Some(path) = &self.signer.heartbeat_key else {
+            return Err(lacking(&format!(
+                "node.toml of {name} names no heartbeat-key-file"
+            )));
+        };
+        match std::fs::read_to_string(path) {
+            Ok(key) if key.trim().is_empty() => {
+                Err(lacking(&format!("{} on {name} is empty", path.display())))
+            }
+            Ok(key) => Ok(key),
+            Err(error) => Err(lacking(&format!(
+                "{} on {name} cannot be read ({error})",
+                path.display()
+            ))),
+        }
     }
 
     /// Says so the first time and then at every power of two: whoever can reach the port can ask.

@@ -15,24 +15,13 @@ mod memory;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use prost::Message;
 use proto::raft::{JoinRequest, RenewRequest};
 use types::NodeId;
 
 use bad::hall::{Hall, NAME, place, signed};
-use bad::{Damage, damage};
+use bad::{Damage, cases, damage};
 use memory::{A, B};
-
-/// The same cases each time.
-fn cases(count: u32) -> TestRunner {
-    let config = Config {
-        cases: count,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-}
 
 #[test]
 fn bytes_that_are_no_question_change_nothing() {

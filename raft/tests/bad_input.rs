@@ -15,25 +15,14 @@ mod memory;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use prost::Message;
 use proto::raft::{Header, HelloRequest, Kind, Request};
 use raft::seam::Failure;
 
-use bad::{Absurdity, FOLLOWER, LEADER, Stage, absurdity, damage};
+use bad::{Absurdity, FOLLOWER, LEADER, Stage, absurdity, cases, damage};
 use memory::mirror::{self, Append, Candidacy, Entry, LeaderId, LogId, Payload};
 use memory::{A, B, W};
 use types::NodeId;
-
-/// The same cases each time.
-fn cases(count: u32) -> TestRunner {
-    let config = Config {
-        cases: count,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-}
 
 #[test]
 fn bytes_that_are_no_message_change_nothing() {

@@ -5,17 +5,10 @@ mod support;
 use std::io::Write;
 use std::time::Duration;
 
-use raft::{Committed, Health, MemberKind, MemberRole, StoreKind};
+use raft::{Committed, Health, MemberKind, MemberRole};
 use raft_state::{ControlCommand, ControlOutcome};
-use support::{Lab, eventually, put, set_config};
-use types::{NodeId, Revision, SessionId};
-
-const A: NodeId = NodeId(1);
-const B: NodeId = NodeId(2);
-const W: NodeId = NodeId(3);
-
-/// What depends on the disk is tried with each library.
-const STORES: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Redb];
+use support::{A, B, Lab, STORES, W, eventually, put, set_config};
+use types::{Revision, SessionId};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_and_a_witness_form_agree_and_replicate() {

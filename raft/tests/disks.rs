@@ -3,15 +3,8 @@
 mod support;
 
 use raft::{MemberRole, StoreKind};
-use support::{Lab, eventually, put};
-use types::{NodeId, Revision};
-
-const A: NodeId = NodeId(1);
-const B: NodeId = NodeId(2);
-const W: NodeId = NodeId(3);
-
-/// What depends on the disk is tried with each library.
-const STORES: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Redb];
+use support::{A, B, Lab, STORES, W, eventually, put};
+use types::Revision;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_may_restart_and_the_configuration_is_there() {

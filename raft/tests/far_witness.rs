@@ -42,6 +42,7 @@ async fn stays_well(trio: &Trio, leader: NodeId, members: &[NodeId]) -> Duration
                 assert_eq!(status.leader, Some(leader), "{} on {id}", status.group);
             }
         }
+        // Virtual time: half a minute of it is what is watched.
         tokio::time::sleep(Duration::from_millis(20)).await;
         number += 1;
         if number % 50 != 0 {

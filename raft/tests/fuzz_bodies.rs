@@ -10,8 +10,6 @@
 )]
 #![expect(unreachable_pub, reason = "the bodies are public for the targets")]
 
-use std::path::Path;
-
 mod bad;
 #[path = "../fuzz/src/input.rs"]
 mod input;
@@ -34,43 +32,25 @@ mod yields;
 
 #[test]
 fn questions_hold_their_claims_on_changed_seeds() {
-    each_input("rpc", 300, rpc::run);
+    mutation::on_changed_seeds("rpc", 300, rpc::run);
 }
 
 #[test]
 fn snapshots_hold_their_claims_on_changed_seeds() {
-    each_input("snapshot", 1_500, snapshot::run);
+    mutation::on_changed_seeds("snapshot", 1_500, snapshot::run);
 }
 
 #[test]
 fn newcomers_hold_their_claims_on_changed_seeds() {
-    each_input("members", 1_000, members::run);
+    mutation::on_changed_seeds("members", 1_000, members::run);
 }
 
 #[test]
 fn reports_hold_their_claims_on_changed_seeds() {
-    each_input("notices", 5_000, notices::run);
+    mutation::on_changed_seeds("notices", 5_000, notices::run);
 }
 
 #[test]
 fn questions_of_who_would_give_way_hold_their_claims_on_changed_seeds() {
-    each_input("yields", 300, yields::run);
-}
-
-fn each_input(target: &str, count: usize, run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
-    let mut seeds: Vec<_> = std::fs::read_dir(folder.join(target))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    seeds.sort();
-    let seeds: Vec<_> = seeds
-        .iter()
-        .map(|path| std::fs::read(path).unwrap())
-        .collect();
-    assert!(!seeds.is_empty(), "{target} has no seeds");
-    let changed = mutation::mutations(&seeds, 1, count);
-    for input in seeds.iter().cloned().chain(changed) {
-        run(&input);
-    }
+    mutation::on_changed_seeds("yields", 300, yields::run);
 }

@@ -11,6 +11,9 @@
 )]
 
 mod child;
+#[path = "memory/mirror.rs"]
+#[expect(dead_code, reason = "only questions are made here")]
+mod mirror;
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
@@ -18,9 +21,8 @@ use std::time::Duration;
 
 use child::{Process, is_complete, plan};
 use proto::raft::peering_client::PeeringClient;
-use proto::raft::{Header, Kind, Request, SnapshotChunk};
+use proto::raft::{Header, Kind, SnapshotChunk};
 use raft::Cluster;
-use raft_state::Checksum;
 use runtime::{Clock, Subsystem};
 use support::{eventually, put};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -226,16 +228,11 @@ async fn whole(target: SocketAddr, case: &Case, header: &Header) -> usize {
         // Entries without end, says the number in front of them; of a kind that nobody knows, or sealed.
         let mut payload = vec![1; room];
         payload[20..28].fill(0xff);
-        let mut request = Request {
-            header: Some(header.clone()),
-            kind: Kind::Append.into(),
-            form: u32::from(number % 4 == 3),
-            ..Request::default()
-        };
-        if number % 2 == 0 {
-            request.digest = Some(digest(&request, &payload));
+        let form = u32::from(number % 4 == 3);
+        let mut request = mirror::sealed_in(header, Kind::Append, form, payload);
+        if number % 2 != 0 {
+            request.digest = None;
         }
-        request.payload = payload.into();
         let refused = match number % 3 {
             0 => client.call(request).await.map(drop),
             1 => {
@@ -259,20 +256,4 @@ async fn whole(target: SocketAddr, case: &Case, header: &Header) -> usize {
         assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
     }
     case.whole
-}
-
-/// As a true member makes it.
-fn digest(request: &Request, payload: &[u8]) -> u64 {
-    let header = request.header.as_ref().unwrap();
-    let place = (
-        &header.cluster_id,
-        header.group,
-        header.target,
-        header.source,
-        header.generation,
-        header.protocol,
-        request.kind,
-        request.form,
-    );
-    Checksum::of_bytes(Checksum::of(&place).0.into(), payload).0
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use identity::{Certificate, Label, MemberKey, Secret, Token, client_of_token};
-use machines::{A, B, W, found, join, join_with, led_by, pair_with_witness};
+use machines::{A, B, HEARTBEAT_KEY, W, found, join, join_with, led_by, pair_with_witness};
 use raft::{JoinError, MemberKind};
 use raft_state::ControlOutcome;
 use support::{eventually, put, set_config};
@@ -235,21 +235,27 @@ async fn what_cannot_be_a_member_costs_no_token() {
 async fn a_node_is_taken_in_with_the_key_of_the_heartbeats_or_not_at_all() {
     let mut a = found("west", "a");
     let key = a.path("heartbeat.key");
-    a.heartbeat_key = Some(key.clone());
     a.start().await;
     let token = Token::parse(&a.invite(MemberKind::Node).await).unwrap();
     let address = "127.0.0.1:9".parse().unwrap();
-    let refused = join_with(&token, "b", address).await.unwrap_err();
-    let text = refused.to_string();
+    let refused = async || {
+        let error = join_with(&token, "b", address).await.unwrap_err();
+        error.to_string()
+    };
+    std::fs::write(&key, "\n").unwrap();
+    let empty = refused().await;
+    assert!(empty.contains("heartbeat.key on a is empty"), "{empty}");
+    std::fs::remove_file(&key).unwrap();
+    let missing = refused().await;
     assert!(
-        text.contains("heartbeat.key") && text.contains("still good"),
-        "{text}"
+        missing.contains("heartbeat.key on a cannot be read") && missing.contains("still good"),
+        "{missing}"
     );
     assert_eq!(a.membership().records().len(), 1);
 
-    std::fs::write(&key, "the key").unwrap();
+    std::fs::write(&key, HEARTBEAT_KEY).unwrap();
     let joined = join_with(&token, "b", address).await.unwrap();
-    assert_eq!(joined.heartbeat_key.as_deref(), Some("the key"));
+    assert_eq!(joined.heartbeat_key.as_deref(), Some(HEARTBEAT_KEY));
 }
 
 /// Whoever was away knows its peers by certificates that they show no more.

@@ -38,6 +38,7 @@ async fn open(trio: &Trio, ids: std::ops::Range<u128>) {
         .publish(ids.map(|id| put(id, 1)).collect(), vec![])
         .unwrap();
     eventually("the sessions are agreed on", || state.pending() == 0).await;
+    // Virtual time, in which whatever is still on its way arrives.
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 

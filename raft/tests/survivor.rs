@@ -6,12 +6,8 @@ mod support;
 
 use raft::{Cluster, Health, ProposeError, SurviveError};
 use raft_state::{ControlCommand, ControlLineage, ControlOutcome, SurvivalReason};
-use support::{Lab, eventually, put, set_config};
+use support::{A, B, Lab, W, eventually, put, set_config};
 use types::{Name, NodeId, Revision};
-
-const A: NodeId = NodeId(1);
-const B: NodeId = NodeId(2);
-const W: NodeId = NodeId(3);
 
 async fn commit(cluster: &Cluster, base: u64, text: &str) {
     let outcome = cluster.control.propose(set_config(base, text)).await;

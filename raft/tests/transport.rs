@@ -9,12 +9,8 @@ mod support;
 
 use raft::TlsFiles;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::{Lab, eventually, put};
+use support::{A, B, Lab, W, eventually, put};
 use types::NodeId;
-
-const A: NodeId = NodeId(1);
-const B: NodeId = NodeId(2);
-const W: NodeId = NodeId(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_with_certificates_of_one_authority_form_a_cluster() {

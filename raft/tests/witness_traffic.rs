@@ -126,6 +126,7 @@ async fn load(trio: &Trio, seconds: u64) {
             )
             .unwrap();
         id += 1;
+        // Virtual time, which is what is counted by.
         tokio::time::sleep(BATCHES).await;
     }
 }

@@ -24,6 +24,7 @@ mod driver;
 mod ha_links;
 mod member;
 mod monitor;
+mod peer_socket;
 mod socket;
 
 pub use event::{Event, Transition};

@@ -1,10 +1,9 @@
-//! The sockets of the heartbeat thread and the system calls that no safe wrapper covers.
+//! The sockets on devices, and the system calls of the heartbeat thread that no safe wrapper covers.
 //!
 //! This is the crate's only file with unsafe code; each block is one call into the kernel.
 #![expect(unsafe_code, reason = "system calls without a safe wrapper")]
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -12,15 +11,13 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv,
 };
-use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
+use socket2::{Domain, SockAddr, SockFilter, Socket, Type};
 use types::MacAddr;
 use vrrp_machine::Family;
 use wire::{ethernet, vrrp};
 
 /// The kernel's queueing class for control traffic: first band of `pfifo_fast` and its like.
-const PRIORITY_CONTROL: u32 = 7;
-/// DSCP CS6, as routing protocols use it.
-const TOS_CONTROL: u32 = 0xc0;
+pub(crate) const PRIORITY_CONTROL: u32 = 7;
 
 /// A device as the kernel knows it now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -179,137 +176,9 @@ fn succeeded(result: libc::c_int) -> io::Result<()> {
     }
 }
 
-fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+/// The next packet, cut to `buffer`; `WouldBlock` when there is none.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?)
-}
-
-/// The UDP socket of an HA link.
-#[derive(Debug)]
-pub(crate) struct HeartbeatPort {
-    socket: Socket,
-    remote: SockAddr,
-    connected: bool,
-}
-
-impl HeartbeatPort {
-    /// Binds to `local`, which need not be configured yet; nothing is sent.
-    pub(crate) fn open(
-        local: SocketAddr,
-        remote: SocketAddr,
-        device: Option<&str>,
-    ) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
-        socket.set_priority(PRIORITY_CONTROL)?;
-        if let Some(device) = device {
-            socket.bind_device(Some(device.as_bytes()))?;
-        }
-        match local {
-            SocketAddr::V4(_) => {
-                socket.set_freebind_v4(true)?;
-                socket.set_tos_v4(TOS_CONTROL)?;
-            }
-            SocketAddr::V6(_) => {
-                socket.set_freebind_v6(true)?;
-                socket.set_tclass_v6(TOS_CONTROL)?;
-            }
-        }
-        socket.bind(&local.into())?;
-        Ok(Self {
-            socket,
-            remote: remote.into(),
-            connected: false,
-        })
-    }
-
-    /// Sends one heartbeat. The socket is connected as soon as there is a route: only then does the
-    /// kernel report that nobody listens at the other end, and drop what others send.
-    pub(crate) fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
-        if !self.connected {
-            self.socket.connect(&self.remote)?;
-            self.connected = true;
-        }
-        self.socket.send(datagram).map(drop)
-    }
-
-    /// The next datagram; `WouldBlock` when there is none, `ConnectionRefused` when the peer's
-    /// kernel said that nobody listens. Nothing is read before the socket is connected.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.connected {
-            receive(self.socket.as_fd(), buffer)
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-    }
-
-    /// What to poll; `None` while nothing would be read.
-    pub(crate) fn readable(&self) -> Option<BorrowedFd<'_>> {
-        self.connected.then(|| self.socket.as_fd())
-    }
-}
-
-/// A raw ICMP socket towards the other end of an HA link.
-#[derive(Debug)]
-pub(crate) struct EchoPort {
-    socket: Socket,
-    local: SockAddr,
-    remote: SockAddr,
-    connected: bool,
-}
-
-impl EchoPort {
-    pub(crate) fn open(
-        local: SocketAddr,
-        remote: SocketAddr,
-        device: Option<&str>,
-    ) -> io::Result<Self> {
-        let protocol = match local {
-            SocketAddr::V4(_) => Protocol::ICMPV4,
-            SocketAddr::V6(_) => Protocol::ICMPV6,
-        };
-        let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))?;
-        socket.set_nonblocking(true)?;
-        socket.set_priority(PRIORITY_CONTROL)?;
-        if let Some(device) = device {
-            socket.bind_device(Some(device.as_bytes()))?;
-        }
-        // Raw sockets of IPv6 refuse addresses with a port.
-        let without_port = |address: SocketAddr| {
-            let mut address = address;
-            address.set_port(0);
-            SockAddr::from(address)
-        };
-        Ok(Self {
-            socket,
-            local: without_port(local),
-            remote: without_port(remote),
-            connected: false,
-        })
-    }
-
-    /// Sends one request, from the link's own address and to its other end.
-    pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        if !self.connected {
-            self.socket.bind(&self.local)?;
-            self.socket.connect(&self.remote)?;
-            self.connected = true;
-        }
-        self.socket.send(message).map(drop)
-    }
-
-    /// The next ICMP packet of the peer; `WouldBlock` when there is none.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.connected {
-            receive(self.socket.as_fd(), buffer)
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-    }
-
-    /// What to poll; `None` while nothing would be read.
-    pub(crate) fn readable(&self) -> Option<BorrowedFd<'_>> {
-        self.connected.then(|| self.socket.as_fd())
-    }
 }
 
 /// Wakes us when any link of this network namespace changes.

@@ -151,6 +151,7 @@ fn a_short_cut_costs_the_probe_that_time(_: &Sandbox) -> anyhow::Result<()> {
     net.switch.cut(&net.server, &net.server_port, Cut::Silent)?;
     let cut_for = Duration::from_millis(50);
     let cut_until = clock.now() + cut_for;
+    // Time itself: the cut's length is what the probe has to find.
     std::thread::sleep(clock.until(cut_until));
     net.switch.restore(&net.server, &net.server_port)?;
     eventually("answers come again", || {

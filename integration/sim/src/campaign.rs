@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::seeds::Seeds;
 use crate::topology::Topology;
 use crate::trace::Trace;
 use crate::world::{Run, Violation, run};
@@ -13,10 +14,8 @@ use crate::world::{Run, Violation, run};
 /// What is to be tried.
 #[derive(Clone, Debug)]
 pub struct Campaign {
-    /// The first seed.
-    pub first_seed: u64,
-    /// How many seeds of each topology.
-    pub seeds: u64,
+    /// The seeds, for each topology.
+    pub seeds: Seeds,
     /// Which clusters.
     pub topologies: Vec<Topology>,
     /// How many runs at a time.
@@ -87,7 +86,7 @@ impl Campaign {
         let work = || {
             while !stop.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(seed), Some(kind)) =
+                let (Some(earlier), Some(kind)) =
                     (number.checked_div(kinds), number.checked_rem(kinds))
                 else {
                     return;
@@ -95,10 +94,9 @@ impl Campaign {
                 let topology = usize::try_from(kind)
                     .ok()
                     .and_then(|kind| self.topologies.get(kind));
-                let Some(topology) = topology.filter(|_| seed < self.seeds) else {
+                let (Some(topology), Some(seed)) = (topology, self.seeds.after(earlier)) else {
                     return;
                 };
-                let seed = self.first_seed.wrapping_add(seed);
                 let run = run(*topology, seed, Trace::default());
                 if run.outcome.is_err() && stop_at_first == StopAt::FirstViolation {
                     stop.store(true, Ordering::Relaxed);

@@ -22,12 +22,14 @@ pub mod network;
 mod operator;
 mod policy;
 pub mod random;
+mod seeds;
 mod topology;
 mod trace;
 mod workload;
 mod world;
 
 pub use clock::Millis;
+pub use seeds::{BeyondLastSeed, Seeds};
 pub use topology::{Topology, UnknownTopology};
 pub use trace::Trace;
 pub use workload::{Opened, Request, RequestId, Told};

@@ -1,7 +1,7 @@
 //! Runs repeat, and some of each topology find nothing wrong.
 
 use sim::campaign::{Campaign, StopAt};
-use sim::{Topology, Trace};
+use sim::{Seeds, Topology, Trace};
 
 /// How many seeds of each topology the gate wants, if more than a quick test tries.
 const MORE: &str = "TANDEM_SIM_SEEDS";
@@ -37,8 +37,7 @@ fn everything_holds_in_some_runs() {
         .and_then(|seeds| seeds.parse().ok());
     let seeds = more.unwrap_or(10);
     let campaign = Campaign {
-        first_seed: 1,
-        seeds,
+        seeds: Seeds::starting_at(1, seeds).unwrap(),
         topologies: Topology::ALL.to_vec(),
         threads: 2,
     };

@@ -4,8 +4,7 @@ use core::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cli::InitArgs;
-use config::text_file::read_text;
+use cli::{InitArgs, text_of};
 use identity::{Authority, Label, MemberKey, Subject, files};
 use raft::{Member, Pace};
 use runtime::Clock;
@@ -86,8 +85,7 @@ fn checked_configuration(args: &InitArgs) -> anyhow::Result<PathBuf> {
     let path = &args.configuration;
     let unreadable = || format!("cannot read {}", path.display());
     let file = std::fs::canonicalize(path).with_context(unreadable)?;
-    let opened = std::fs::File::open(&file).with_context(unreadable)?;
-    let text = read_text(opened, types::MAX_CONFIGURATION_BYTES).with_context(unreadable)?;
+    let text = text_of(&file, types::MAX_CONFIGURATION_BYTES).with_context(unreadable)?;
     let valid = config::check(&text).map_err(|problems| {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{} is not valid:\n{}", path.display(), list.join("\n"))

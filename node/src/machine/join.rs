@@ -1,9 +1,10 @@
 //! `tandem cluster join`: from a token to a member.
 
-use std::io::Read as _;
+use std::fs::File;
 
 use anyhow::{Context, bail};
 use cli::{JoinArgs, MachineArgs};
+use config::text_file::{ReadError, read_text};
 use identity::{Label, Token, files};
 use raft::Joined;
 use serde_json::json;
@@ -11,9 +12,10 @@ use types::MemberKind;
 
 use super::node_toml::NodeToml;
 use super::{Made, Places, check_addresses};
+use crate::heartbeat_key;
 
 /// No token is as long as that.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: usize = 64 << 10;
 
 pub(super) async fn run(args: &JoinArgs) -> anyhow::Result<Made> {
     let machine = &args.machine;
@@ -29,7 +31,8 @@ pub(super) async fn run(args: &JoinArgs) -> anyhow::Result<Made> {
     let key = places.key()?;
     places.prove_room()?;
     let joined = raft::join(&token, &name, &machine.addresses, &key).await?;
-    keep(machine, &places, &name, &joined)?;
+    let secrets = Secrets::of(&joined)?;
+    keep(machine, &places, &name, (&joined, &secrets))?;
     Ok(made(&places, &name, &joined))
 }
 
@@ -47,20 +50,52 @@ fn check(machine: &MachineArgs, kind: MemberKind) -> anyhow::Result<()> {
     }
 }
 
+/// What a member has beside its certificate.
+enum Secrets<'a> {
+    /// The authority's key and that of the heartbeats, without which no node starts.
+    Node(&'a str, &'a str),
+    /// It neither signs nor is it heard.
+    Witness,
+}
+
+impl<'a> Secrets<'a> {
+    /// What came, if the member can run with it. A lone node that was set up by hand has no key of the
+    /// heartbeats to give, and its file may have lost its content.
+    fn of(joined: &'a Joined) -> anyhow::Result<Self> {
+        if joined.kind == MemberKind::Witness {
+            return Ok(Self::Witness);
+        }
+        let authority = joined.authority_key.as_deref();
+        let heartbeats = joined.heartbeat_key.as_deref();
+        let heartbeats = heartbeats.filter(|text| heartbeat_key::parse(text).is_some());
+        match (authority, heartbeats) {
+            (Some(authority), Some(heartbeats)) => Ok(Self::Node(authority, heartbeats)),
+            (_, None) => bail!(
+                "the member that answered gave no key of the heartbeats, and no node runs without it; nothing \
+                 was written here: on that member, have heartbeat-key-file in node.toml name a file of 64 \
+                 hexadecimal digits ('openssl rand -hex 32' makes them), then ask again from here with the \
+                 same token"
+            ),
+            (None, Some(_)) => bail!(
+                "the member that answered gave no key of the authority, and no node runs without it; nothing \
+                 was written here: make a token on another node, and ask with that"
+            ),
+        }
+    }
+}
+
 /// Writes everything down; node.toml last, since with it the machine is a member.
 fn keep(
     machine: &MachineArgs,
     places: &Places,
     name: &Label,
-    joined: &Joined,
+    (joined, secrets): (&Joined, &Secrets<'_>),
 ) -> anyhow::Result<()> {
     places.open("ca.pem", &joined.authority)?;
     places.secret("member.pem", &joined.identity)?;
-    if let Some(key) = &joined.authority_key {
-        places.secret("ca-key.pem", key)?;
-    }
-    if let Some(key) = &joined.heartbeat_key {
-        places.secret("heartbeat.key", key)?;
+    if let Secrets::Node(authority, heartbeats) = secrets {
+        places.secret("ca-key.pem", authority)?;
+        places.secret("heartbeat.key", heartbeats)?;
     }
     let text = NodeToml {
         cluster: &joined.cluster,
@@ -106,14 +141,63 @@ fn text(args: &JoinArgs) -> anyhow::Result<String> {
     let Some(file) = &args.token_file else {
         return Ok(args.token.clone().unwrap_or_default());
     };
-    let mut text = String::new();
     if file.as_os_str() == "-" {
-        std::io::stdin()
-            .take(LONGEST)
-            .read_to_string(&mut text)
-            .context("cannot read standard input")?;
-    } else {
-        text = files::read(file)?;
+        return read_text(std::io::stdin(), LONGEST).context("cannot read standard input");
     }
-    Ok(text)
+    // A pipe is welcome: a token may come straight from a command, and need not lie in a file.
+    let opened = File::open(file).map_err(ReadError::from);
+    opened
+        .and_then(|opened| read_text(opened, LONGEST))
+        .with_context(|| format!("cannot read {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{Edition, Name, NodeId};
+
+    use super::*;
+
+    fn joined(kind: MemberKind, heartbeat_key: Option<&str>) -> Joined {
+        Joined {
+            cluster: "west-000000".to_owned(),
+            id: NodeId(2),
+            kind,
+            router: Name::from("branch"),
+            members: Vec::new(),
+            edition: Edition::default(),
+            pace: raft::Pace::default(),
+            identity: "certificate and key".to_owned(),
+            authority: "certificate".to_owned(),
+            authority_key: Some("key".to_owned()),
+            heartbeat_key: heartbeat_key.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_node_is_not_made_of_an_answer_without_the_key_of_the_heartbeats() {
+        let key = "0f".repeat(32) + "\n";
+        let whole = joined(MemberKind::Node, Some(&key));
+        assert!(matches!(Secrets::of(&whole), Ok(Secrets::Node("key", given)) if given == key));
+
+        for heartbeat_key in [None, Some("\n"), Some("0f0f")] {
+            let lacking = joined(MemberKind::Node, heartbeat_key);
+            let text = Secrets::of(&lacking).err().unwrap().to_string();
+            assert!(text.contains("gave no key of the heartbeats"), "{text}");
+            assert!(text.contains("with the same token"), "{text}");
+        }
+        let nobodys = Joined {
+            authority_key: None,
+            ..joined(MemberKind::Node, Some(&key))
+        };
+        let text = Secrets::of(&nobodys).err().unwrap().to_string();
+        assert!(text.contains("gave no key of the authority"), "{text}");
+    }
+
+    #[test]
+    fn a_witness_needs_no_key_and_keeps_none() {
+        for heartbeat_key in [None, Some("0f")] {
+            let witness = joined(MemberKind::Witness, heartbeat_key);
+            assert!(matches!(Secrets::of(&witness), Ok(Secrets::Witness)));
+        }
+    }
 }

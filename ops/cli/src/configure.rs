@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use config::text_file::read_text;
 use proto::ops::{CommitConfigReply, CommitConfigRequest};
 use serde_json::{Value, json};
 use types::MAX_CONFIGURATION_BYTES;
@@ -10,6 +9,7 @@ use types::MAX_CONFIGURATION_BYTES;
 use crate::args::{CommitArgs, ConfigureCommand, Rows};
 use crate::client::Client;
 use crate::failure::{EXIT_COMMAND, EXIT_STALE, Failure};
+use crate::regular_file::text_of;
 use crate::show::{Page, print};
 use crate::validate;
 use crate::view::{Look, Stamped as _, View};
@@ -85,13 +85,10 @@ enum Read {
 
 fn read(args: &CommitArgs) -> Result<Read, Failure> {
     let file = &args.file;
-    let opened = std::fs::File::open(file).map_err(Into::into);
-    let text = opened
-        .and_then(|opened| read_text(opened, MAX_CONFIGURATION_BYTES))
-        .map_err(|cause| Failure::Unreadable {
-            path: file.clone(),
-            cause,
-        })?;
+    let text = text_of(file, MAX_CONFIGURATION_BYTES).map_err(|cause| Failure::Unreadable {
+        path: file.clone(),
+        cause,
+    })?;
     let (valid, problems) = config::examine(&text);
     if valid.is_some() {
         let doubts = problems.warnings() > 0 && !args.options.json;

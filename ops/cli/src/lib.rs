@@ -37,6 +37,7 @@ pub use failure::{
     EXIT_UNKNOWN, Failure,
 };
 pub use members::{MembersQuestion, members, run_members};
+pub use regular_file::text_of;
 pub use request::{request, run_request};
 pub use show::{Page, run_show, show};
 pub use validate::{Verdict, run_validate, validate};

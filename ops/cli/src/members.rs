@@ -8,7 +8,7 @@ use proto::ops::{InviteRequest, RemoveRequest, ReplaceRequest, RotateRequest, Sh
 use crate::args::{MembersOptions, RemoveArgs, ReplaceArgs, Rows, TokenArgs};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::show::{Page, print};
+use crate::show::{Page, print, status};
 use crate::view::{Look, View};
 
 /// What a running node is asked about members.
@@ -39,10 +39,8 @@ impl MembersQuestion {
 
 /// Asks, and says how it went.
 pub async fn run_members(question: MembersQuestion) -> ExitCode {
-    match members(&question).await.and_then(|page| print(&page)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(question.options().json),
-    }
+    let done = members(&question).await.and_then(|page| print(&page));
+    status(done, question.options().json)
 }
 
 /// Asks, and returns what to print.

@@ -1,5 +1,5 @@
-//! Text out of a file that is one. Whoever opens a pipe waits for its other end, and a device has none: to
-//! check a file is no reason to hang.
+//! Text out of a file that is one. Whoever opens a pipe waits for its other end, and a device has none: that a
+//! name is wrong is no reason to hang, neither for a node that starts nor for an operator's command.
 
 use std::fs::{self, File, FileType};
 use std::os::unix::fs::FileTypeExt;
@@ -8,7 +8,7 @@ use std::path::Path;
 use config::text_file::{ReadError, read_text};
 
 /// All of the file's text, if it is a file of at most `limit` bytes.
-pub(crate) fn text_of(file: &Path, limit: usize) -> Result<String, ReadError> {
+pub fn text_of(file: &Path, limit: usize) -> Result<String, ReadError> {
     let kind = fs::metadata(file)?.file_type();
     if !kind.is_file() {
         return Err(ReadError::NotAFile(what(kind)));

@@ -7,15 +7,13 @@ use proto::ops::{DropCandidateRequest, SurviveClusterRequest, ThawClusterRequest
 use crate::args::{ClusterRequest, RequestCommand, Rows};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::show::{Page, print};
+use crate::show::{Page, print, status};
 use crate::view::{Look, View};
 
 /// Runs `tandem request …` and says how it went.
 pub async fn run_request(command: RequestCommand) -> ExitCode {
-    match request(&command).await.and_then(|page| print(&page)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(command.options().json),
-    }
+    let done = request(&command).await.and_then(|page| print(&page));
+    status(done, command.options().json)
 }
 
 /// Tells the node and returns what to print.

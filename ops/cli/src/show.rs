@@ -34,9 +34,14 @@ pub async fn run_show(command: ShowCommand) -> ExitCode {
         Some(seconds) => watch(&command, Duration::from_secs(u64::from(seconds))).await,
         None => show(&command).await.and_then(|page| print(&page)),
     };
-    match shown {
+    status(shown, command.options().json)
+}
+
+/// How a command ends that has printed what it had to say, or that tells now why it has not.
+pub(crate) fn status(done: Result<(), Failure>, json: bool) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(command.options().json),
+        Err(failure) => failure.report(json),
     }
 }
 

@@ -8,7 +8,7 @@
 #[path = "../../tests/sample/mod.rs"]
 mod sample;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +118,30 @@ async fn a_refusal_is_a_command_error_with_the_nodes_own_words() {
     assert!(failure.to_string().ends_with("nothing was changed"));
 }
 
+/// A pipe without a writer, a device without an end: nobody waits for either.
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (file, what) in [(pipe, "a pipe"), (PathBuf::from("/dev/zero"), "a device")] {
+        let (told, answer) = std::sync::mpsc::sync_channel(1);
+        let command = command_of(&file, &folder.path().join("none.sock"), "");
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            told.send(runtime.unwrap().block_on(cli::configure(&command)))
+        });
+        let answer = answer.recv_timeout(Duration::from_secs(10));
+        let failure = answer.unwrap().unwrap_err();
+        assert_eq!(failure.status(), EXIT_COMMAND);
+        let text = failure.to_string();
+        assert!(
+            text.contains(&format!("it is {what}, not a file")),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_sent_of_a_file_with_errors() {
     let text = site().replace("vrid  10", "vrid  256");
@@ -152,13 +176,8 @@ async fn a_file_that_cannot_be_read_or_is_too_long_is_not_sent() {
         matches!(&failure, Failure::Unreadable { cause, .. } if matches!(cause, ReadError::TooLong { .. })),
         "{failure}"
     );
-    let line = format!(
-        "configure commit /nonexistent/site.conf --socket {}",
-        nowhere.display()
-    );
-    let failure = cli::configure(&Line::parse_from(line.split(' ')).command)
-        .await
-        .unwrap_err();
+    let command = command_of(Path::new("/nonexistent/site.conf"), &nowhere, "");
+    let failure = cli::configure(&command).await.unwrap_err();
     assert_eq!(failure.status(), EXIT_COMMAND);
     assert!(failure.to_string().contains("/nonexistent/site.conf"));
 }
@@ -226,11 +245,14 @@ async fn commit_to(socket: &Path, text: &str, words: &str) -> Result<Committed, 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("site.conf");
     std::fs::write(&file, text).unwrap();
+    cli::configure(&command_of(&file, socket, words)).await
+}
+
+fn command_of(file: &Path, socket: &Path, words: &str) -> ConfigureCommand {
     let line = format!(
         "configure commit {} --socket {} {words}",
         file.display(),
         socket.display()
     );
-    let line = Line::parse_from(line.split_whitespace());
-    cli::configure(&line.command).await
+    Line::parse_from(line.split_whitespace()).command
 }

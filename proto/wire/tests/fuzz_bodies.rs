@@ -13,8 +13,6 @@
 )]
 #![expect(unreachable_pub, reason = "the bodies are public for the targets")]
 
-use std::path::Path;
-
 #[path = "../fuzz/src/arp.rs"]
 mod arp;
 #[path = "../fuzz/src/heartbeat.rs"]
@@ -36,48 +34,30 @@ const COUNT: usize = 20_000;
 
 #[test]
 fn frames_hold_their_claims_on_changed_seeds() {
-    each_input("packet", packet::run);
+    mutation::on_changed_seeds("packet", COUNT, packet::run);
 }
 
 #[test]
 fn icmp_errors_hold_their_claims_on_changed_seeds() {
-    each_input("icmp_error", icmp_error::run);
+    mutation::on_changed_seeds("icmp_error", COUNT, icmp_error::run);
 }
 
 #[test]
 fn advertisements_hold_their_claims_on_changed_seeds() {
-    each_input("vrrp", vrrp::run);
+    mutation::on_changed_seeds("vrrp", COUNT, vrrp::run);
 }
 
 #[test]
 fn arp_packets_hold_their_claims_on_changed_seeds() {
-    each_input("arp", arp::run);
+    mutation::on_changed_seeds("arp", COUNT, arp::run);
 }
 
 #[test]
 fn neighbor_messages_hold_their_claims_on_changed_seeds() {
-    each_input("ndp", ndp::run);
+    mutation::on_changed_seeds("ndp", COUNT, ndp::run);
 }
 
 #[test]
 fn heartbeats_hold_their_claims_on_changed_seeds() {
-    each_input("heartbeat", heartbeat::run);
-}
-
-fn each_input(target: &str, run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
-    let mut seeds: Vec<_> = std::fs::read_dir(folder.join(target))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    seeds.sort();
-    let seeds: Vec<_> = seeds
-        .iter()
-        .map(|path| std::fs::read(path).unwrap())
-        .collect();
-    assert!(!seeds.is_empty(), "{target} has no seeds");
-    let changed = mutation::mutations(&seeds, 1, COUNT);
-    for input in seeds.iter().cloned().chain(changed) {
-        run(&input);
-    }
+    mutation::on_changed_seeds("heartbeat", COUNT, heartbeat::run);
 }

@@ -21,7 +21,7 @@ use crate::seat::Running;
 use crate::version;
 
 /// Between two signs of life, and for an answer to one.
-const TOUCH: Duration = Duration::from_millis(300);
+pub(super) const TOUCH: Duration = Duration::from_millis(300);
 /// The same, where a witness is one of the two and has nothing new to say. An operator who waits to see
 /// it silent waits for three seconds.
 const SELDOM: Duration = Duration::from_millis(1_200);

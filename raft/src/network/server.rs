@@ -7,14 +7,14 @@ use openraft::errors::{ClientWriteError, RaftError};
 use proto::raft::{
     Header, HelloReply, HelloRequest, Kind, Reply, Request as Message, SnapshotChunk,
 };
-use raft_state::yielding::Question;
+use raft_state::yielding::{Answer, Question};
 use raft_state::{ControlLineage, Incarnation, Lineage};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::NodeId;
 
 use super::answer;
 use super::handover::Turns;
-use super::questions::ProposeReply;
+use super::questions::{ProposeReply, TOUCH};
 use super::seal;
 use super::sieve::Ears;
 use super::snapshot::Partials;
@@ -113,8 +113,7 @@ impl Server {
         let asked = Asked { question, answer };
         let busy = |_| wrong("another question is being settled");
         self.questions.try_send(asked).map_err(busy)?;
-        let answer = answered.await;
-        answer::reply(&answer.map_err(|_| wrong("this member has nothing to say to that"))?)
+        answer::reply(&settled(answered).await?)
     }
 
     /// Takes a stream of entries; each has its answer on the stream that goes back.
@@ -274,6 +273,16 @@ fn newest(lives: impl Iterator<Item = Incarnation>) -> u32 {
     lives.max().map_or(0, |life| life.0)
 }
 
+/// What the keeper says, while whoever asked waits for it: between two lineages the keeper waits for its disk,
+/// and a disk may hang.
+async fn settled(answered: oneshot::Receiver<Answer>) -> Result<Answer, Failure> {
+    match tokio::time::timeout(TOUCH, answered).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_dropped)) => Err(wrong("this member has nothing to say to that")),
+        Err(_late) => Err(wrong("this member is between two lineages")),
+    }
+}
+
 /// Proposes on this member, which may or may not lead.
 pub(crate) async fn propose_here<G: Group>(
     running: &Running<G>,
@@ -295,5 +304,23 @@ pub(crate) async fn propose_here<G: Group>(
             )
             | RaftError::Fatal(_),
         ) => ProposeReply::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_keeper_that_sits_on_a_question_is_not_waited_for() {
+        let (kept, answered) = oneshot::channel::<Answer>();
+        let refused = settled(answered).await.unwrap_err();
+        assert!(matches!(refused, Failure::Refused(_)), "{refused}");
+        assert!(kept.is_closed());
+
+        let (dropped, answered) = oneshot::channel::<Answer>();
+        drop(dropped);
+        let refused = settled(answered).await.unwrap_err();
+        assert!(matches!(refused, Failure::Refused(_)), "{refused}");
     }
 }

@@ -108,6 +108,7 @@ impl Hall {
             assert_eq!(outcome, MembersOutcome::TokenAdded);
         }
         hall.join(hall.earlier.clone()).unwrap();
+        // Time itself, a virtual one: the last of these tokens runs out.
         hall.runtime.block_on(async {
             tokio::time::sleep(Duration::from_secs(2)).await;
         });

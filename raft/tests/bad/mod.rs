@@ -7,6 +7,7 @@
 )]
 
 mod absurdity;
+mod cases;
 mod damage;
 pub(crate) mod hall;
 mod parcels;
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 use types::{NeighborRecord, NodeId, Revision};
 
 pub(crate) use absurdity::{Absurdity, absurdity};
+pub(crate) use cases::cases;
 pub(crate) use damage::{Damage, damage};
 
 use crate::memory::mirror::{self, Ballot, Candidacy, LeaderId, LogId, Vote};
@@ -299,6 +301,7 @@ async fn publish(cluster: &Cluster, numbers: std::ops::Range<u8>) {
         };
         cluster.state.publish(Vec::new(), vec![neighbor]).unwrap();
         eventually("it is agreed on", || cluster.state.pending() == 0).await;
+        // Virtual time: what follows is an entry of its own.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }

@@ -23,10 +23,7 @@ use runtime::{Clock, Subsystem};
 use types::{Edition, Name, NodeId};
 
 use crate::support::eventually;
-
-pub(crate) const A: NodeId = NodeId(1);
-pub(crate) const B: NodeId = NodeId(2);
-pub(crate) const W: NodeId = NodeId(3);
+pub(crate) use crate::support::{A, B, W};
 
 /// For a member to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,10 +39,11 @@ pub(crate) struct Machine {
     pub(crate) address: SocketAddr,
     listener: Option<TcpListener>,
     can_sign: bool,
-    /// Where its node.toml says that the key of the heartbeats is.
-    pub(crate) heartbeat_key: Option<PathBuf>,
     running: Option<(Subsystem, Cluster)>,
 }
+
+/// What every node has in its heartbeat.key; nobody beats here.
+pub(crate) const HEARTBEAT_KEY: &str = "the key";
 
 /// What `tandem cluster init` does.
 pub(crate) fn found(cluster: &str, name: &str) -> Machine {
@@ -76,11 +74,11 @@ pub(crate) fn found(cluster: &str, name: &str) -> Machine {
         address,
         listener: Some(listener),
         can_sign: true,
-        heartbeat_key: None,
         running: None,
     };
     machine.write("ca.pem", &authority.certificate().to_pem());
     machine.write("ca-key.pem", &authority.key_pem());
+    machine.write("heartbeat.key", HEARTBEAT_KEY);
     machine.write("member.pem", &(certificate.to_pem() + &key.to_pem()));
     machine
 }
@@ -100,13 +98,15 @@ pub(crate) async fn join(token: &str, name: &str) -> Result<Machine, JoinError> 
         address,
         listener: Some(listener),
         can_sign: joined.authority_key.is_some(),
-        heartbeat_key: None,
         running: None,
     };
     machine.write("ca.pem", &joined.authority);
     machine.write("member.pem", &joined.identity);
     if let Some(key) = &joined.authority_key {
         machine.write("ca-key.pem", key);
+    }
+    if let Some(key) = &joined.heartbeat_key {
+        machine.write("heartbeat.key", key);
     }
     Ok(machine)
 }
@@ -164,7 +164,7 @@ impl Machine {
                 issuing: self.can_sign.then(|| Issuing {
                     authority_key: self.path("ca-key.pem"),
                     router: Name::from("router"),
-                    heartbeat_key: self.heartbeat_key.clone(),
+                    heartbeat_key: Some(self.path("heartbeat.key")),
                     pace: PACE,
                     has_place,
                 }),

@@ -107,6 +107,20 @@ pub(crate) fn sealed(header: &Header, kind: Kind, payload: Vec<u8>) -> Request {
 
 /// The same, for entries in another form.
 pub(crate) fn sealed_in(header: &Header, kind: Kind, form: u32, payload: Vec<u8>) -> Request {
+    let mut request = Request {
+        header: Some(header.clone()),
+        kind: kind.into(),
+        form,
+        digest: None,
+        payload: payload.into(),
+    };
+    request.digest = Some(digest(&request));
+    request
+}
+
+/// What a true member says of a question's place and content.
+fn digest(request: &Request) -> u64 {
+    let header = request.header.as_ref().unwrap();
     let place = (
         &header.cluster_id,
         header.group,
@@ -114,17 +128,11 @@ pub(crate) fn sealed_in(header: &Header, kind: Kind, form: u32, payload: Vec<u8>
         header.source,
         header.generation,
         header.protocol,
-        i32::from(kind),
-        form,
+        request.kind,
+        request.form,
     );
     let place = Checksum::of(&place).0;
-    Request {
-        header: Some(header.clone()),
-        kind: kind.into(),
-        form,
-        digest: Some(Checksum::of_bytes(place.into(), &payload).0),
-        payload: payload.into(),
-    }
+    Checksum::of_bytes(place.into(), &request.payload).0
 }
 
 /// The first message of a stream with a snapshot, with its digest.

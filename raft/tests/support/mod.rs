@@ -28,6 +28,13 @@ use runtime::{Clock, Subsystem};
 use types::flow_key::{Endpoint, FlowKey, Protocol};
 use types::{Epoch, Giid, Hop, Name, NodeId, Revision, SessionChange, SessionId, SessionRecord};
 
+pub(crate) const A: NodeId = NodeId(1);
+pub(crate) const B: NodeId = NodeId(2);
+pub(crate) const W: NodeId = NodeId(3);
+
+/// What depends on the disk is tried with each library.
+pub(crate) const STORES: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Redb];
+
 /// Longer than anything that is waited for; only a failing test takes so long.
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::sim::campaign::{Campaign, Report, StopAt};
-use ::sim::{Topology, Trace};
+use ::sim::{Seeds, Topology, Trace};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use comfy_table::Table;
@@ -78,27 +78,27 @@ pub fn run(args: &SimArgs) -> ExitCode {
 
 fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
     let clock = Clock::start();
+    let seeds = Seeds::starting_at(args.first_seed, args.seeds)?;
     let topologies = args.topology.topologies();
     if args.trace {
         for topology in &topologies {
-            let run = ::sim::run(*topology, args.first_seed, Trace::kept());
+            let run = ::sim::run(*topology, seeds.first(), Trace::kept());
             print!(
                 "{topology}, seed {}\n{}",
-                args.first_seed,
+                seeds.first(),
                 run.trace.into_text()
             );
         }
     }
     let campaign = Campaign {
-        first_seed: args.first_seed,
-        seeds: args.seeds,
+        seeds,
         threads: std::thread::available_parallelism()
             .context("cannot count the processors")?
             .get(),
         topologies,
     };
     let progress = Progress::new(clock);
-    let total = args.seeds * u64::try_from(campaign.topologies.len())?;
+    let total = u128::from(seeds.count()) * u128::try_from(campaign.topologies.len())?;
     let done = AtomicU64::new(0);
     let report = campaign.run(StopAt::LastSeed, || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -113,7 +113,7 @@ fn try_run(args: &SimArgs) -> anyhow::Result<bool> {
     print(&report, seconds);
     if args.json {
         let figures = json!({
-            "seeds": args.seeds, "first_seed": args.first_seed,
+            "seeds": seeds.count(), "first_seed": seeds.first(),
             "violations": report.failures.len(), "topologies": report.topologies,
             "failures": report.failures, "seconds": seconds,
         });
@@ -172,5 +172,18 @@ mod tests {
             "{refused}"
         );
         assert!(asked("1").is_ok());
+    }
+
+    #[test]
+    fn seeds_beyond_the_last_one_are_refused_before_anything_runs() {
+        let asked = SimArgs {
+            seeds: 2,
+            first_seed: u64::MAX,
+            topology: Clusters::Pair,
+            trace: true,
+            json: false,
+        };
+        let refused = try_run(&asked).unwrap_err().to_string();
+        assert!(refused.starts_with("2 seeds from"), "{refused}");
     }
 }

@@ -15,36 +15,8 @@ use crate::clock::Millis;
 /// Something that goes wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// Nobody hears one member, and it hears nobody.
-    Isolate(NodeId),
-    /// Two members do not hear each other.
-    Part(NodeId, NodeId),
-    /// One member does not hear the other, which hears it.
-    Deafen {
-        /// Who speaks in vain.
-        from: NodeId,
-        /// Who does not hear.
-        to: NodeId,
-    },
-    /// Nobody hears anybody.
-    PartAll,
-    /// That many messages of a thousand are lost, on all links.
-    Lose(u64),
-    /// That many messages of a thousand are lost, in one direction.
-    LoseOneWay {
-        /// From here.
-        from: NodeId,
-        /// To there.
-        to: NodeId,
-        /// How many of a thousand.
-        permille: u64,
-    },
-    /// Messages take up to that long, and overtake each other.
-    Delay(Millis),
-    /// That many messages of a thousand come twice.
-    Duplicate(u64),
-    /// The network is healthy again.
-    Mend,
+    /// Something of the links between members.
+    Network(NetworkFault),
     /// A member loses its power, and gets it back after a while.
     Crash(NodeId, Millis),
     /// The same, at a moment at which its disk has something to lose.
@@ -89,6 +61,41 @@ pub enum Fault {
     Order(NodeId),
 }
 
+/// Something that goes wrong, or is well again, on the links between members.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NetworkFault {
+    /// Nobody hears one member, and it hears nobody.
+    Isolate(NodeId),
+    /// Two members do not hear each other.
+    Part(NodeId, NodeId),
+    /// One member does not hear the other, which hears it.
+    Deafen {
+        /// Who speaks in vain.
+        from: NodeId,
+        /// Who does not hear.
+        to: NodeId,
+    },
+    /// Nobody hears anybody.
+    PartAll,
+    /// That many messages of a thousand are lost, on all links.
+    Lose(u64),
+    /// That many messages of a thousand are lost, in one direction.
+    LoseOneWay {
+        /// From here.
+        from: NodeId,
+        /// To there.
+        to: NodeId,
+        /// How many of a thousand.
+        permille: u64,
+    },
+    /// Messages take up to that long, and overtake each other.
+    Delay(Millis),
+    /// That many messages of a thousand come twice.
+    Duplicate(u64),
+    /// The network is healthy again.
+    Mend,
+}
+
 /// Something that goes wrong, or is well again, beside the HA links: what a node's evidence is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SiteFault {
@@ -102,18 +109,7 @@ pub enum SiteFault {
     Mend,
 }
 
-impl fmt::Display for SiteFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Split => f.write_str("the nodes hear each other nowhere"),
-            Self::CutLan => f.write_str("no advertisement is heard"),
-            Self::Offside(node) => write!(f, "no anchor answers node {node}"),
-            Self::Mend => f.write_str("advertisements are heard and anchors answer"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
+impl fmt::Display for NetworkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Isolate(node) => write!(f, "node {node} is isolated"),
@@ -130,6 +126,25 @@ impl fmt::Display for Fault {
             Self::Delay(most) => write!(f, "messages take up to {} ms", most.0),
             Self::Duplicate(permille) => write!(f, "{permille} of 1000 messages come twice"),
             Self::Mend => f.write_str("the network is mended"),
+        }
+    }
+}
+
+impl fmt::Display for SiteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Split => f.write_str("the nodes hear each other nowhere"),
+            Self::CutLan => f.write_str("no advertisement is heard"),
+            Self::Offside(node) => write!(f, "no anchor answers node {node}"),
+            Self::Mend => f.write_str("advertisements are heard and anchors answer"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(fault) => fault.fmt(f),
             Self::Crash(node, down) => write!(f, "node {node} crashes for {} ms", down.0),
             Self::CrashUnsynced(node, down) => {
                 write!(

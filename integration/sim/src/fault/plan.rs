@@ -2,7 +2,7 @@
 
 use types::NodeId;
 
-use super::{Fault, SiteFault, trap};
+use super::{Fault, NetworkFault, SiteFault, trap};
 use crate::clock::Millis;
 use crate::random::Random;
 use crate::topology::Topology;
@@ -33,6 +33,7 @@ const STOPS: u64 = 300;
 const REPLACEMENTS: u64 = 150;
 
 const SPLIT: Fault = Fault::Site(SiteFault::Split);
+const MENDED: Fault = Fault::Network(NetworkFault::Mend);
 
 /// Where a node may go on alone: faults, in a thousand, that last long enough for it to do so.
 const SURVIVORS: u64 = 550;
@@ -82,19 +83,12 @@ impl Plan {
                 (draw(topology, &mut random, lasts), lasts)
             };
             let mended = match &fault {
-                Fault::Isolate(_)
-                | Fault::Part(..)
-                | Fault::Deafen { .. }
-                | Fault::PartAll
-                | Fault::Lose(_)
-                | Fault::LoseOneWay { .. }
-                | Fault::Delay(_)
-                | Fault::Duplicate(_) => Some(Fault::Mend),
+                Fault::Network(fault) if *fault != NetworkFault::Mend => Some(MENDED),
                 Fault::SlowDisk(node, _) | Fault::FullDisk(node) => Some(Fault::MendDisk(*node)),
                 Fault::Site(SiteFault::Split | SiteFault::CutLan | SiteFault::Offside(_)) => {
                     Some(Fault::Site(SiteFault::Mend))
                 }
-                Fault::Mend
+                Fault::Network(_)
                 | Fault::Crash(..)
                 | Fault::CrashUnsynced(..)
                 | Fault::Stop(..)
@@ -109,7 +103,7 @@ impl Plan {
                 | Fault::Order(_) => None,
             };
             if fault == SPLIT {
-                faults.push((at + lasts, Fault::Mend));
+                faults.push((at + lasts, MENDED));
             }
             faults.push((at, fault));
             faults.extend(mended.map(|mended| (at + lasts, mended)));
@@ -125,21 +119,21 @@ fn draw(topology: Topology, random: &mut Random, lasts: Millis) -> Fault {
     let nodes: Vec<NodeId> = topology.members().iter().map(|(id, _)| *id).collect();
     let (node, other) = two(&nodes, random);
     match random.below(20) {
-        0 => Fault::Isolate(node),
-        1 | 2 => Fault::Part(node, other),
-        3 => Fault::Deafen {
+        0 => Fault::Network(NetworkFault::Isolate(node)),
+        1 | 2 => Fault::Network(NetworkFault::Part(node, other)),
+        3 => Fault::Network(NetworkFault::Deafen {
             from: node,
             to: other,
-        },
-        4 => Fault::PartAll,
-        5 => Fault::Lose(random.between(10, 400)),
-        6 => Fault::LoseOneWay {
+        }),
+        4 => Fault::Network(NetworkFault::PartAll),
+        5 => Fault::Network(NetworkFault::Lose(random.between(10, 400))),
+        6 => Fault::Network(NetworkFault::LoseOneWay {
             from: node,
             to: other,
             permille: random.between(200, 900),
-        },
-        7 => Fault::Delay(Millis(random.between(10, 400))),
-        8 => Fault::Duplicate(random.between(50, 500)),
+        }),
+        7 => Fault::Network(NetworkFault::Delay(Millis(random.between(10, 400)))),
+        8 => Fault::Network(NetworkFault::Duplicate(random.between(50, 500))),
         9 | 10 => Fault::Crash(node, lasts),
         11..=13 => Fault::CrashUnsynced(node, lasts),
         14 => Fault::PowerCut(

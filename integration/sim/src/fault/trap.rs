@@ -5,7 +5,7 @@
 use raft::MemberKind;
 use types::NodeId;
 
-use super::Fault;
+use super::{Fault, NetworkFault};
 use crate::clock::Millis;
 use crate::random::Random;
 use crate::topology::Topology;
@@ -61,8 +61,8 @@ fn lost_vote(
     let elected = at + LEADERLESS;
     let over = elected + REIGN;
     let mut faults = vec![
-        (at, Fault::PartAll),
-        (elected, Fault::Mend),
+        (at, Fault::Network(NetworkFault::PartAll)),
+        (elected, Fault::Network(NetworkFault::Mend)),
         (elected, Fault::SlowDisk(voter, disk)),
         (
             elected,
@@ -72,11 +72,14 @@ fn lost_vote(
                 down,
             },
         ),
-        (over, Fault::Mend),
+        (over, Fault::Network(NetworkFault::Mend)),
         (over, Fault::MendDisk(voter)),
     ];
     if let [one, other] = nodes {
-        faults.insert(2, (elected, Fault::Part(*one, *other)));
+        faults.insert(
+            2,
+            (elected, Fault::Network(NetworkFault::Part(*one, *other))),
+        );
     }
     faults
 }

@@ -22,13 +22,8 @@ impl Invariant for EqualInTheEnd {
     }
 
     fn see(&mut self, observation: &Observation<'_>) -> Result<(), String> {
-        let end = match observation {
-            Observation::Ended(end) => end,
-            Observation::Applied { .. }
-            | Observation::Asked(_)
-            | Observation::Told { .. }
-            | Observation::Carried { .. }
-            | Observation::Stopped { .. } => return Ok(()),
+        let Some(end) = observation.end() else {
+            return Ok(());
         };
         let mut nodes = end.nodes();
         let Some(first) = nodes.next() else {

@@ -70,6 +70,20 @@ pub enum Observation<'a> {
     Ended(&'a End),
 }
 
+impl<'a> Observation<'a> {
+    /// How everything is in the end, for those who look at nothing else.
+    const fn end(&self) -> Option<&'a End> {
+        match self {
+            Self::Ended(end) => Some(end),
+            Self::Applied { .. }
+            | Self::Asked(_)
+            | Self::Told { .. }
+            | Self::Carried { .. }
+            | Self::Stopped { .. } => None,
+        }
+    }
+}
+
 /// The state after something was applied.
 #[derive(Clone, Copy, Debug)]
 pub enum Applied<'a> {

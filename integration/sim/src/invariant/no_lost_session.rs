@@ -12,13 +12,8 @@ impl Invariant for NoLostSession {
     }
 
     fn see(&mut self, observation: &Observation<'_>) -> Result<(), String> {
-        let end = match observation {
-            Observation::Ended(end) => end,
-            Observation::Applied { .. }
-            | Observation::Asked(_)
-            | Observation::Told { .. }
-            | Observation::Carried { .. }
-            | Observation::Stopped { .. } => return Ok(()),
+        let Some(end) = observation.end() else {
+            return Ok(());
         };
         for node in end.nodes() {
             let lacks = |opened: &&crate::workload::Opened| node.state.session(opened.id).is_none();

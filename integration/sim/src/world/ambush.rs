@@ -6,7 +6,7 @@ use types::NodeId;
 use super::World;
 use crate::clock::Millis;
 use crate::disk::Disk;
-use crate::fault::{Fault, laid_until};
+use crate::fault::{Fault, NetworkFault, laid_until};
 
 /// How long a member with an ambush may still get away.
 const PATIENCE: Millis = Millis(1_000);
@@ -90,8 +90,10 @@ impl World {
             self.crash(node, ambush.down);
             match ambush.loot {
                 Loot::Anything => {}
-                Loot::Vote(winner) => self.later(UNDER_WAY, Fault::Isolate(winner)),
-                Loot::Entries(_) => self.later(Millis(1), Fault::Mend),
+                Loot::Vote(winner) => {
+                    self.later(UNDER_WAY, Fault::Network(NetworkFault::Isolate(winner)));
+                }
+                Loot::Entries(_) => self.later(Millis(1), Fault::Network(NetworkFault::Mend)),
             }
         }
     }
@@ -120,13 +122,16 @@ impl World {
         let nodes = self.members.iter();
         let nodes = nodes.filter(|member| member.kind == MemberKind::Node && member.id != leader);
         for other in nodes.map(|member| member.id).collect::<Vec<_>>() {
-            self.strike(&Fault::Part(leader, other));
+            self.strike(&Fault::Network(NetworkFault::Part(leader, other)));
         }
         self.strike(&Fault::SlowDisk(leader, SLOW));
         self.ambush
             .insert(leader, Ambush::entries(self.now, after, down));
         // Nobody keeps what does not crash.
-        self.later(laid_until(self.now) - self.now, Fault::Mend);
+        self.later(
+            laid_until(self.now) - self.now,
+            Fault::Network(NetworkFault::Mend),
+        );
         self.later(laid_until(self.now) - self.now, Fault::MendDisk(leader));
     }
 }

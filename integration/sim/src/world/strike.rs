@@ -7,7 +7,7 @@ use types::NodeId;
 use super::{Ambush, Violation, World};
 use crate::clock::Millis;
 use crate::disk::Disk;
-use crate::fault::{Fault, SiteFault};
+use crate::fault::{Fault, NetworkFault, SiteFault};
 use crate::member::{Life, Member};
 use crate::operator::Order;
 use crate::policy::Site;
@@ -19,15 +19,7 @@ impl World {
     pub(super) fn strike(&mut self, fault: &Fault) {
         self.trace.note(|| format!("fault: {fault}"));
         match fault {
-            Fault::Isolate(_)
-            | Fault::Part(..)
-            | Fault::Deafen { .. }
-            | Fault::PartAll
-            | Fault::Lose(_)
-            | Fault::LoseOneWay { .. }
-            | Fault::Delay(_)
-            | Fault::Duplicate(_)
-            | Fault::Mend => self.strike_network(fault),
+            Fault::Network(fault) => self.strike_network(*fault),
             Fault::Crash(node, down) => self.crash(*node, *down),
             Fault::CrashUnsynced(node, down) => {
                 self.ambush.insert(*node, Ambush::anything(self.now, *down));
@@ -69,48 +61,31 @@ impl World {
         }
     }
 
-    /// Strikes the network, if `fault` is one of it.
-    fn strike_network(&mut self, fault: &Fault) {
+    fn strike_network(&mut self, fault: NetworkFault) {
         match fault {
-            Fault::Isolate(node) => self.cut(|from, to| from == *node || to == *node),
-            Fault::Part(a, b) => self.cut(|from, to| [(*a, *b), (*b, *a)].contains(&(from, to))),
-            Fault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (*a, *b)),
-            Fault::PartAll => self.cut(|_, _| true),
-            Fault::Lose(permille) => {
+            NetworkFault::Isolate(node) => self.cut(|from, to| from == node || to == node),
+            NetworkFault::Part(a, b) => self.cut(|from, to| [(a, b), (b, a)].contains(&(from, to))),
+            NetworkFault::Deafen { from: a, to: b } => self.cut(|from, to| (from, to) == (a, b)),
+            NetworkFault::PartAll => self.cut(|_, _| true),
+            NetworkFault::Lose(permille) => {
                 self.network
-                    .change(|_, _| true, |link| link.loss = *permille);
+                    .change(|_, _| true, |link| link.loss = permille);
             }
-            Fault::LoseOneWay {
+            NetworkFault::LoseOneWay {
                 from: a,
                 to: b,
                 permille,
-            } => self.network.change(
-                |from, to| (from, to) == (*a, *b),
-                |link| link.loss = *permille,
-            ),
-            Fault::Delay(most) => {
-                self.network
-                    .change(|_, _| true, |link| link.delay.1 = *most);
+            } => self
+                .network
+                .change(|from, to| (from, to) == (a, b), |link| link.loss = permille),
+            NetworkFault::Delay(most) => {
+                self.network.change(|_, _| true, |link| link.delay.1 = most);
             }
-            Fault::Duplicate(permille) => {
+            NetworkFault::Duplicate(permille) => {
                 self.network
-                    .change(|_, _| true, |link| link.duplicates = *permille);
+                    .change(|_, _| true, |link| link.duplicates = permille);
             }
-            Fault::Mend => self.network.heal(),
-            Fault::Crash(..)
-            | Fault::CrashUnsynced(..)
-            | Fault::Stop(..)
-            | Fault::Replace(..)
-            | Fault::LoseVote { .. }
-            | Fault::LoseEntries { .. }
-            | Fault::PowerCut(_)
-            | Fault::Stall(..)
-            | Fault::Jump(..)
-            | Fault::SlowDisk(..)
-            | Fault::FullDisk(_)
-            | Fault::MendDisk(_)
-            | Fault::Site(_)
-            | Fault::Order(_) => {}
+            NetworkFault::Mend => self.network.heal(),
         }
     }
 

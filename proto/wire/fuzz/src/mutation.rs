@@ -1,8 +1,30 @@
 //! Changed copies of known inputs for tests with the stable compiler: no search for new paths as a
 //! fuzzer does, but the same bodies, run thousands of times, the same each time.
 
+use std::path::Path;
+
+/// Runs a target's body on its committed seeds and on `count` changed copies of them. The seeds are those of
+/// the crate whose test this is.
+pub fn on_changed_seeds(target: &str, count: usize, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let mut seeds: Vec<_> = std::fs::read_dir(folder.join(target))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    seeds.sort();
+    let seeds: Vec<_> = seeds
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
+    assert!(!seeds.is_empty(), "{target} has no seeds");
+    let changed = mutations(&seeds, 1, count);
+    for input in seeds.iter().cloned().chain(changed) {
+        run(&input);
+    }
+}
+
 /// Inputs made of `corpus`, as many as asked for.
-pub fn mutations(corpus: &[Vec<u8>], seed: u64, count: usize) -> impl Iterator<Item = Vec<u8>> {
+fn mutations(corpus: &[Vec<u8>], seed: u64, count: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut random = Random(seed);
     (0..count).map(move |_| {
         let mut input = corpus

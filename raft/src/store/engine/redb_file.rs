@@ -139,6 +139,12 @@ fn from_redb(error: impl Into<redb::Error>) -> EngineError {
     if matches!(error, redb::Error::PreviousIo) {
         return EngineError::Io(io::Error::other(error));
     }
-    // All others say that the file is not what this version wrote.
+    // The format's number is a byte of the first page like any other, and no other number was ever written.
+    let of_another_format = matches!(error, redb::Error::UpgradeRequired(_))
+        || matches!(&error, redb::Error::Corrupted(reason) if reason.contains("file format version"));
+    if of_another_format {
+        return EngineError::Damaged("its first page is not what was written there".to_owned());
+    }
+    // All others say what in the file makes no sense.
     EngineError::Damaged(error.to_string())
 }

@@ -172,12 +172,20 @@ fn from_sled(error: sled::Error) -> EngineError {
     match error {
         sled::Error::Io(source) if is_lock(&source) => EngineError::InUse,
         sled::Error::Io(source) => source.into(),
-        // Of these two sled says that they are mistakes of ours or of its own; neither is a disk's.
-        sled::Error::Unsupported(reason) | sled::Error::ReportableBug(reason) => {
-            EngineError::Damaged(reason)
+        // It is what sled says of settings that it cannot read: that another version of it wrote them. No
+        // other has ever been used here, so they were overwritten.
+        sled::Error::Unsupported(_) => {
+            EngineError::Damaged("its settings are not what was written there".to_owned())
         }
-        sled::Error::Corruption { .. } | sled::Error::CollectionNotFound(_) => {
-            EngineError::Damaged(error.to_string())
+        sled::Error::Corruption { .. } => {
+            EngineError::Damaged("its content is not what was written there".to_owned())
+        }
+        sled::Error::CollectionNotFound(_) => {
+            EngineError::Damaged("a part of its content is missing".to_owned())
+        }
+        // sled calls it a mistake of its own; neither is a disk's.
+        sled::Error::ReportableBug(reason) => {
+            EngineError::Damaged(format!("its files contradict each other: {reason}"))
         }
     }
 }

@@ -128,9 +128,18 @@ fn is_called_damaged(path: &Path, kind: StoreKind, sound: &Content, what: &str) 
             source: StoreError::Damaged { reason, .. },
         }) => {
             assert!(named == path && !reason.is_empty(), "{what}");
+            says_that_the_content_is_damaged(&reason, what);
             true
         }
         Err(other) => panic!("{what}: {other:?}"),
+    }
+}
+
+/// An operator whose file was overwritten must not look for another version of the software.
+fn says_that_the_content_is_damaged(reason: &str, what: &str) {
+    let lower = reason.to_lowercase();
+    for misleading in ["version", "upgrade", "backtrace", "bug"] {
+        assert!(!lower.contains(misleading), "{what}: {reason}");
     }
 }
 
@@ -165,6 +174,35 @@ fn no_damage_to_sleds_files_goes_unnoticed() {
 #[test]
 fn no_damage_to_redbs_file_goes_unnoticed() {
     survey(StoreKind::Redb);
+}
+
+/// What sled calls its own versions are numbers in its settings, which nothing protects.
+#[test]
+fn settings_of_sled_that_were_overwritten_are_called_damaged() {
+    let folder = folder();
+    let (live, older) = (folder.path().join("live"), folder.path().join("older"));
+    lived(&live, &older, StoreKind::Sled);
+    let settings = live.join("conf");
+    let sound = fs::read(&settings).unwrap();
+    let number = b"version: 0.";
+    let place = sound.windows(number.len()).position(|at| at == number);
+    let mut other = sound.clone();
+    other[place.unwrap() + number.len()] = b'9';
+    for bytes in [other, vec![0xff; 40]] {
+        fs::write(&settings, bytes).unwrap();
+        let error = open_or_replace(&live, StoreKind::Sled, LIFE, true).unwrap_err();
+        let StartError::OnlyStoreDamaged { source, .. } = error else {
+            panic!("{error:?}");
+        };
+        let text = source.to_string();
+        says_that_the_content_is_damaged(&text, "settings");
+        assert!(
+            text.contains("its settings are not what was written there"),
+            "{text}"
+        );
+    }
+    fs::write(&settings, sound).unwrap();
+    assert!(open_or_replace(&live, StoreKind::Sled, LIFE, true).is_ok());
 }
 
 #[test]
