@@ -30,7 +30,8 @@ pub enum StartError {
     /// The durable store cannot be opened, and there is nobody to get its content from.
     #[error(
         "the store {path} cannot be read and no other member could restore it; \
-         restore it from a backup, or move it away to begin without configuration"
+         restore it from a backup, or move it away, and the data directories of witnesses, to begin without \
+         configuration"
     )]
     OnlyStoreDamaged {
         /// The store.

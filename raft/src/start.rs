@@ -27,7 +27,7 @@ use crate::members::Membership;
 use crate::membership::QUESTION;
 use crate::network::grpc::{Grpc, Service, Tls, adopt, serve};
 use crate::network::{Peers, known_lives};
-use crate::plan::{ClusterPlan, Listen, TlsFiles};
+use crate::plan::{ClusterPlan, Listen, MemberKind, TlsFiles};
 use crate::seat::Seat;
 use crate::signer::Signer;
 use crate::store::{
@@ -62,7 +62,7 @@ pub async fn start(
     let mut local = Local::new(&plan, lives.begins, clock)?;
     // Two that agree need each other's votes, so that none can be given twice: what one of them lacks, the
     // other one has.
-    let believed = plan.members.len() <= 2;
+    let believed = plan.members.len() <= 2 || !is_restorable(&plan);
     local.follows = put_away_if_older(&control_store(&plan), lives.last, believed)?;
     let (store, recovered) = open_store(&plan, lives.begins)?;
     put_by(&plan.data_dir);
@@ -172,6 +172,12 @@ fn control_store(plan: &ClusterPlan) -> PathBuf {
     plan.data_dir.join("control")
 }
 
+/// Whether somebody else holds what this member's store should hold: a witness does not.
+fn is_restorable(plan: &ClusterPlan) -> bool {
+    let mut members = plan.members.iter();
+    members.any(|member| member.id != plan.me && member.kind == MemberKind::Node)
+}
+
 /// Opens the control group's store for the life that begins. A damaged one is moved aside if the others can
 /// restore it.
 fn open_store(
@@ -179,8 +185,7 @@ fn open_store(
     begins: Incarnation,
 ) -> Result<(DiskStore, Recovered<ControlGroup>), StartError> {
     let path = control_store(plan);
-    let alone = plan.members.len() == 1;
-    let opened = open_or_replace(&path, plan.store, begins, alone)?;
+    let opened = open_or_replace(&path, plan.store, begins, !is_restorable(plan))?;
     // In this order: see `store::incarnation`.
     note_incarnation(&path, begins)
         .and_then(|()| note_incarnation(&plan.data_dir, begins))

@@ -91,22 +91,25 @@ async fn a_damaged_store_is_moved_aside_and_restored_by_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_alone_refuses_to_start_on_a_damaged_store_and_touches_nothing() {
+async fn a_node_whom_nobody_could_restore_refuses_to_start_on_a_damaged_store_and_touches_nothing()
+{
     for kind in STORES {
-        let mut lab = Lab::alone();
-        lab.keep_in(kind);
-        lab.start(A).await;
-        lab.commit(A, 0, "only here").await;
-        lab.stop(A).await;
-        lab.damage(A);
+        for mut lab in [Lab::alone(), Lab::node_and_witness()] {
+            lab.keep_in(kind);
+            lab.start_all().await;
+            lab.all_voters(&lab.everybody()).await;
+            lab.commit(A, 0, "only here").await;
+            lab.stop(A).await;
+            lab.damage(A);
 
-        let error = lab.try_start(A).await.unwrap_err();
+            let error = lab.try_start(A).await.unwrap_err();
 
-        let raft::StartError::OnlyStoreDamaged { path, .. } = &error else {
-            panic!("{error}");
-        };
-        assert_eq!(*path, lab.data_dir(A).join("control"));
-        assert!(!lab.data_dir(A).join("control.damaged").exists());
+            let raft::StartError::OnlyStoreDamaged { path, .. } = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(*path, lab.data_dir(A).join("control"));
+            assert!(!lab.data_dir(A).join("control.damaged").exists());
+        }
     }
 }
 

@@ -269,3 +269,30 @@ async fn a_node_alone_may_have_its_past_back() {
     lab.commit(A, 1, "it goes on from there").await;
     assert!(!lab.data_dir(A).join("control.older").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_witness_gives_no_vote_for_less_than_it_knows_until_an_operator_goes_on() {
+    let mut lab = Lab::node_and_witness();
+    lab.start_all().await;
+    lab.all_voters(&[A, W]).await;
+    lab.commit(A, 0, "in the backup").await;
+    lab.stop(A).await;
+    let old = Backup::of(lab.data_dir(A).join("control"));
+    lab.start(A).await;
+    lab.all_voters(&[A, W]).await;
+    lab.commit(A, 1, "after it").await;
+    lab.stop(A).await;
+
+    old.put_back();
+    lab.start(A).await;
+
+    let control = lab.cluster(A).control.clone();
+    eventually("there is no quorum", || {
+        control.status().health == Health::NoQuorum
+    })
+    .await;
+    let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
+    alone.await.unwrap();
+    lab.commit(A, 1, "it goes on from there").await;
+    lab.all_voters(&[A, W]).await;
+}

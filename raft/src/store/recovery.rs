@@ -16,8 +16,8 @@ use crate::group::ControlGroup;
 
 /// Opens the store in `path`, or makes one of this `kind`; a new one belongs to the life `incarnation`.
 ///
-/// A damaged store is moved aside, and this node joins the others as a new member. If it is `alone`,
-/// there is nobody who could restore the content: then nothing is touched, and the operator decides.
+/// A damaged store is moved aside, and this node joins the others as a new member. If it is `alone`, except for
+/// witnesses, there is nobody who could restore the content: then nothing is touched, and the operator decides.
 pub(crate) fn open_or_replace(
     path: &Path,
     kind: StoreKind,
@@ -81,7 +81,8 @@ pub(crate) fn put_away_if_older(
             store = %path.display(),
             last_used_by_life = life.0,
             last_life = last.0,
-            "an older store was put back; if there is another node, what was agreed on since comes from there"
+            "an older store was put back: what was agreed on since comes from the other node, or is lost if there \
+             is none; a witness that knows of it gives no vote until 'tandem request cluster survive'"
         );
         return Ok(used);
     }

@@ -140,6 +140,10 @@ impl Lab {
         Self::with(&[(1, MemberKind::Node), (2, MemberKind::Node)])
     }
 
+    pub(crate) fn node_and_witness() -> Self {
+        Self::with(&[(1, MemberKind::Node), (3, MemberKind::Witness)])
+    }
+
     pub(crate) fn alone() -> Self {
         Self::with(&[(1, MemberKind::Node)])
     }

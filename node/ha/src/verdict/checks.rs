@@ -89,7 +89,10 @@ fn quorum(facts: &PairFacts, failed: &mut Vec<Failed>) {
             Quorum::Ok => continue,
             Quorum::Lacking => (
                 format!("the {group} group has no leader"),
-                if facts.witness.is_some() {
+                if facts.witness.is_some() && facts.peer.is_none() {
+                    "see show cluster whether the witness is silent: its vote is needed. If it is heard, it knows \
+                     of more than is on this disk, and 'tandem request cluster survive' goes on with what is here"
+                } else if facts.witness.is_some() {
                     "see show cluster for the members that are silent: two of three are needed"
                 } else {
                     // Whether there is a way on without the other one, and by which word, is known there.
