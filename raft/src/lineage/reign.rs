@@ -8,22 +8,23 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use openraft::async_runtime::WatchReceiver;
 use proto::raft::HelloReply;
 use raft_state::yielding::{Action, Event, Question, Yielding};
-use raft_state::{ControlLineage, ControlState, Incarnation, Standing};
+use raft_state::{ControlLineage, ControlState};
 use tokio::sync::{OwnedRwLockWriteGuard, oneshot, watch};
-use types::{Name, NodeId};
 
 use super::aside::{HandedOver, caught_up, hand_over};
 use super::instance::Instance;
 use super::keeper::{Channels, Keeper};
 use super::order::{Asked, LineageView, Order, SurviveError};
 use crate::group::ControlGroup;
-use crate::local::{Local, Past};
+use crate::local::Past;
 use crate::membership::take_part;
 use crate::network::may_yield;
 use crate::plan::MemberKind;
 use crate::seat::Running;
 use crate::status::Health;
 use crate::store::Aside;
+
+mod hearing;
 
 /// Between two looks at how far the group is.
 const TICK: Duration = Duration::from_millis(100);
@@ -261,87 +262,6 @@ impl<'a> Reign<'a> {
         (applied.committed_leader_id().term == metrics.current_term).then(|| applied.index())
     }
 
-    fn heard(&mut self, answers: &[HelloReply], work: &Work<'a>) -> Option<End> {
-        if let Some(to) = self.abandoned(answers) {
-            return Some(End::Yield(to));
-        }
-        answers
-            .iter()
-            .find_map(|answer| self.heard_one(answer, work))
-    }
-
-    fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
-        let is_node = is_node(&self.keeper.control.local, answer);
-        if is_node && let Some(what) = self.past(answer) {
-            return Some(End::Past(what));
-        }
-        let Some(lineage) = formed_in(answer) else {
-            return is_node.then(|| self.tell(Event::Unopposed, work)).flatten();
-        };
-        if !self.running.is_formed() {
-            // Whatever this node was about to join, it has not begun.
-            return (lineage != self.lineage).then_some(End::Adopt(lineage));
-        }
-        // A witness follows, so it only has something to say about a generation that is news here.
-        if !is_node && lineage.generation <= self.lineage.generation {
-            return None;
-        }
-        // Without a figure only the generation counts; of an equal one nothing follows then.
-        let rival = lineage.generation == self.lineage.generation && lineage != self.lineage;
-        if rival && answer.control_committed.is_none() {
-            return None;
-        }
-        let standing = Standing {
-            lineage,
-            committed: answer.control_committed.unwrap_or_default(),
-            name: Name::from(answer.name.as_str()),
-        };
-        self.tell(Event::Heard(standing), work)
-    }
-
-    /// What is of the past here, by the word of another node. A witness's does not count: it could give nothing
-    /// back, and an operator may have to go on with what is here.
-    fn past(&self, answer: &HelloReply) -> Option<Past> {
-        let local = &self.keeper.control.local;
-        let in_force = Incarnation(answer.life_in_force);
-        if in_force > local.incarnation {
-            return Some(Past::Life);
-        }
-        let same_lineage = formed_in(answer) == Some(self.lineage);
-        let has_successor = Incarnation(answer.control_life) > self.running.id.incarnation;
-        // As in `start`: with two members no vote can be given twice.
-        let may_vote_twice = local.roster.now().members().len() > 2;
-        let forgot = may_vote_twice && local.has_not_seen(in_force);
-        let has_begun = self.running.id.incarnation == local.incarnation;
-        (same_lineage && !has_begun && (has_successor || forgot)).then_some(Past::Store)
-    }
-
-    /// A witness never stands for itself: when every node is in another lineage that is not older, its
-    /// own has nobody left, and it follows the best of them.
-    fn abandoned(&self, answers: &[HelloReply]) -> Option<ControlLineage> {
-        let local = &self.keeper.control.local;
-        if !local.is_witness() {
-            return None;
-        }
-        let elsewhere = |answer: &&HelloReply| is_node(local, answer);
-        let lineages: Vec<_> = answers
-            .iter()
-            .filter(elsewhere)
-            .filter_map(formed_in)
-            .filter(|lineage| {
-                *lineage != self.lineage && lineage.generation >= self.lineage.generation
-            })
-            .collect();
-        let view = local.roster.now();
-        let nodes = view
-            .members()
-            .iter()
-            .filter(|member| member.kind == MemberKind::Node);
-        (lineages.len() == nodes.count())
-            .then(|| lineages.into_iter().max())
-            .flatten()
-    }
-
     /// Tells the machine and does what it says.
     fn tell(&mut self, event: Event, work: &Work<'a>) -> Option<End> {
         let now = self.keeper.control.local.clock.now();
@@ -392,14 +312,4 @@ impl<'a> Reign<'a> {
             }
         }));
     }
-}
-
-fn is_node(local: &Local, answer: &HelloReply) -> bool {
-    let node = u8::try_from(answer.node).map(NodeId);
-    node.is_ok_and(|node| local.kind_of(node) == MemberKind::Node)
-}
-
-/// The lineage that the one who answers takes part in.
-fn formed_in(answer: &HelloReply) -> Option<ControlLineage> {
-    ControlLineage::from_wire(answer.control_lineage).filter(|_| answer.control_formed)
 }

@@ -1,6 +1,13 @@
-//! Copies of members' folders, which somebody brings back when the cluster has gone on.
+//! Copies of members' folders, which somebody brings back when the cluster has gone on, or runs beside them.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+
+use raft::Cluster;
+use runtime::Subsystem;
+use types::NodeId;
+
+use super::{DEADLINE, Lab};
 
 /// A copy of a folder, and where it was taken.
 pub(crate) struct Backup {
@@ -25,6 +32,47 @@ impl Backup {
     /// Puts the copy somewhere else.
     pub(crate) fn copy_to(&self, place: &Path) {
         copy_all(self.copy.path(), place);
+    }
+}
+
+impl Lab {
+    /// Makes the next life of a member that does not run later than its clock says.
+    pub(crate) fn count_on(&self, id: NodeId, lives: u32) {
+        for folder in ["", "control"] {
+            let noted = self.data_dir(id).join(folder).join("incarnation");
+            let life: u32 = std::fs::read_to_string(&noted)
+                .unwrap()
+                .trim()
+                .parse()
+                .unwrap();
+            std::fs::write(&noted, (life + lives).to_string()).unwrap();
+        }
+    }
+
+    /// Starts a copy of a member beside it, which the others cannot reach.
+    pub(crate) async fn start_double(&self, id: NodeId, copy: &Backup) -> Double {
+        let data_dir = self.folder.path().join(format!("double of {id}"));
+        copy.copy_to(&data_dir);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (subsystem, cluster) = self.start_in(id, data_dir, listener).await.unwrap();
+        Double { subsystem, cluster }
+    }
+}
+
+/// A member that runs beside the one whose number it has.
+pub(crate) struct Double {
+    subsystem: Subsystem,
+    cluster: Cluster,
+}
+
+impl Double {
+    pub(crate) const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) async fn stop(self) {
+        drop(self.cluster);
+        self.subsystem.stop(DEADLINE).await;
     }
 }
 

@@ -18,7 +18,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backup::Backup;
 use raft::{
     Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
     StartError, StoreKind, Timing, TlsFiles,
@@ -283,15 +282,6 @@ impl Lab {
         Ok(())
     }
 
-    /// Starts a copy of a member beside it, which the others cannot reach.
-    pub(crate) async fn start_double(&self, id: NodeId, copy: &Backup) -> Double {
-        let data_dir = self.folder.path().join(format!("double of {id}"));
-        copy.copy_to(&data_dir);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (subsystem, cluster) = self.start_in(id, data_dir, listener).await.unwrap();
-        Double { subsystem, cluster }
-    }
-
     async fn start_in(
         &self,
         id: NodeId,
@@ -352,19 +342,6 @@ impl Lab {
     pub(crate) async fn wipe(&self, id: NodeId) {
         std::fs::remove_dir_all(self.data_dir(id)).unwrap();
         next_second().await;
-    }
-
-    /// Makes the next life of a member that does not run later than its clock says.
-    pub(crate) fn count_on(&self, id: NodeId, lives: u32) {
-        for folder in ["", "control"] {
-            let noted = self.data_dir(id).join(folder).join("incarnation");
-            let life: u32 = std::fs::read_to_string(&noted)
-                .unwrap()
-                .trim()
-                .parse()
-                .unwrap();
-            std::fs::write(&noted, (life + lives).to_string()).unwrap();
-        }
     }
 
     /// Overwrites the middle of the store, as a bad disk or a careless hand does.
@@ -446,22 +423,5 @@ impl Lab {
             })
         })
         .await;
-    }
-}
-
-/// A member that runs beside the one whose number it has.
-pub(crate) struct Double {
-    subsystem: Subsystem,
-    cluster: Cluster,
-}
-
-impl Double {
-    pub(crate) const fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    pub(crate) async fn stop(self) {
-        drop(self.cluster);
-        self.subsystem.stop(DEADLINE).await;
     }
 }
