@@ -207,6 +207,7 @@ impl Generations {
             generation: lineage.wire(),
             gate: Gate::default(),
             began_with_content: false,
+            contradicted: Arc::default(),
         };
         Ok((running, log))
     }

@@ -30,6 +30,8 @@ use crate::seat::Seat;
 const TICK: Duration = Duration::from_millis(200);
 /// After a renewal that did not work out.
 const AGAIN: Duration = Duration::from_mins(1);
+/// More than a certificate and its key take up.
+const FILE_BYTES: usize = 16 << 10;
 /// For one change of a group's members.
 const CHANGE: Duration = Duration::from_secs(2);
 
@@ -49,7 +51,7 @@ pub enum RenewError {
     #[error("no key could be made")]
     Key(#[from] identity::KeyError),
     /// The file could not be written; the old one goes on.
-    #[error("the new certificate could not be kept")]
+    #[error("the new certificate could not be kept, and the old one goes on: {0}: {source}", source = .0.source)]
     File(#[from] files::FileError),
     /// What was signed cannot be used.
     #[error("the new certificate cannot be used")]
@@ -71,6 +73,14 @@ pub(crate) struct Keeper {
     pub(crate) issuer: Option<Arc<Issuer>>,
     pub(crate) peers: Grpc,
     pub(crate) renewals: mpsc::Receiver<Renewal>,
+    /// A certificate that was signed and could not be kept.
+    pub(crate) unkept: Option<Signed>,
+}
+
+/// A new certificate, and the file that it is to be in with its key.
+pub(crate) struct Signed {
+    certificate: Certificate,
+    file: String,
 }
 
 impl Keeper {
@@ -121,32 +131,50 @@ impl Keeper {
 
     /// A new key and a certificate for it. The old one goes on being known, so that nothing that runs
     /// is interrupted, and a crash at any point leaves one or the other in the file.
-    async fn renew(&self) -> Result<Certificate, RenewError> {
+    ///
+    /// Each certificate that is signed takes the place of an earlier one in the list, so none is asked for that
+    /// could not be kept, and one that was not kept is not asked for again: else a full disk would push the one
+    /// that is in use out of the list, and everybody would turn this member away.
+    async fn renew(&mut self) -> Result<Certificate, RenewError> {
         let subject = self.subject().ok_or(RenewError::ByHand)?;
         if self.files.cert != self.files.key {
             return Err(RenewError::TwoFiles);
         }
+        files::rehearse(&self.files.cert, FILE_BYTES)?;
+        let signed = match self.unkept.take() {
+            Some(signed) => signed,
+            None => self.sign(&subject).await?,
+        };
+        let Signed { certificate, file } = self.unkept.insert(signed);
+        let authorities = self.tls.current();
+        let authorities = authorities.authorities().iter().map(Certificate::to_pem);
+        let authorities: String = authorities.collect();
+        let credentials =
+            Credentials::from_pem(authorities.as_bytes(), file.as_bytes(), file.as_bytes())?;
+        files::replace(&self.files.cert, file, files::Readers::Owner)?;
+        self.tls.renew(credentials);
+        tracing::info!(
+            until = certificate.validity().until,
+            "this member's certificate was renewed"
+        );
+        let certificate = certificate.clone();
+        self.unkept = None;
+        Ok(certificate)
+    }
+
+    async fn sign(&self, subject: &Subject) -> Result<Signed, RenewError> {
         let key = MemberKey::generate()?;
-        let request = key.request(&subject)?;
+        let request = key.request(subject)?;
         let me = self.control.local.me.id;
         let signed = match &self.issuer {
             Some(issuer) => issuer.certify(me, &request).await,
             None => self.ask_for_certificate(&request).await,
         };
         let certificate = signed.map_err(|failure| RenewError::Unsigned(failure.to_string()))?;
-        let both = certificate.to_pem() + &key.to_pem();
-        let authorities = self.tls.current();
-        let authorities = authorities.authorities().iter().map(Certificate::to_pem);
-        let authorities: String = authorities.collect();
-        let credentials =
-            Credentials::from_pem(authorities.as_bytes(), both.as_bytes(), both.as_bytes())?;
-        files::replace(&self.files.cert, &both, files::Readers::Owner)?;
-        self.tls.renew(credentials);
-        tracing::info!(
-            until = certificate.validity().until,
-            "this member's certificate was renewed"
-        );
-        Ok(certificate)
+        Ok(Signed {
+            file: certificate.to_pem() + &key.to_pem(),
+            certificate,
+        })
     }
 
     /// Asks one node after the other to sign.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -16,6 +16,12 @@ use types::{Instant, NodeId};
 
 use crate::group::{Consensus, Group, MemberId, StoredMembership};
 use crate::status::Health;
+
+/// What can only be if a member has forgotten what it had acknowledged, and heard of it from nobody.
+const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: its disk is an older \
+                            one. It is not followed. Next: if that one is to be right, stop this member, move \
+                            'control' in its data directory aside, and start it; if this one is, stop the other \
+                            node, and 'tandem request cluster survive' here";
 
 /// A running instance.
 #[derive(Clone)]
@@ -30,6 +36,8 @@ pub(crate) struct Running<G: Group> {
     /// It began with a log or a snapshot. What the consensus says of itself comes a moment later, and in
     /// that moment nobody may take it for an empty one.
     pub(crate) began_with_content: bool,
+    /// Somebody led with something else than what was agreed on here, which was said.
+    pub(crate) contradicted: Arc<AtomicBool>,
 }
 
 /// Where proposals enter; whoever closes it waits until those that are under way have their answers.
@@ -106,6 +114,14 @@ impl<G: Group> Running<G> {
         let metrics = self.raft.metrics();
         let leader = metrics.borrow_watched().current_leader;
         leader.and_then(MemberId::from_u64)
+    }
+
+    /// A leader has something else at `index` than what was agreed on here. It is refused, as any bad message is;
+    /// an operator has to know, too.
+    pub(crate) fn contradicted(&self, index: u64) {
+        if !self.contradicted.swap(true, Ordering::Relaxed) {
+            tracing::error!(group = %G::NAME, index, "{CONTRADICTED}");
+        }
     }
 
     /// Waits until it ends, and says why. Cancel safe.

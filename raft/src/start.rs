@@ -301,6 +301,7 @@ fn keep(secured: Secured, peers: Grpc, cluster: &Cluster, inner: &mut Subsystem)
         issuer: issuer.clone(),
         peers,
         renewals: requests,
+        unkept: None,
     };
     let shutdown = inner.shutdown();
     let keeping = keeper.run(shutdown);

@@ -4,6 +4,7 @@
 mod machines;
 mod support;
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -256,6 +257,33 @@ async fn a_node_is_taken_in_with_the_key_of_the_heartbeats_or_not_at_all() {
     std::fs::write(&key, HEARTBEAT_KEY).unwrap();
     let joined = join_with(&token, "b", address).await.unwrap();
     assert_eq!(joined.heartbeat_key.as_deref(), Some(HEARTBEAT_KEY));
+}
+
+/// Each signed certificate takes the place of an earlier one in the list, at last of the one that is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_could_not_be_kept_asks_for_no_certificate() {
+    let [a, b, _w] = pair_with_witness().await;
+    let known = || {
+        let records = a.membership().records();
+        let record = records.into_iter().find(|record| record.id == b.id);
+        record.map(|record| record.certificates)
+    };
+    let before = known();
+    let in_the_way = b.path("member.pem.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    for _ in 0..6 {
+        let refused = b.membership().renew().await.unwrap_err();
+        let refused = refused.source().unwrap().to_string();
+        assert!(
+            refused.contains("member.pem.new") && refused.contains("the old one goes on"),
+            "{refused}"
+        );
+    }
+    assert_eq!(known(), before);
+
+    std::fs::remove_dir(&in_the_way).unwrap();
+    b.membership().renew().await.unwrap();
+    assert_ne!(known(), before);
 }
 
 /// Whoever was away knows its peers by certificates that they show no more.

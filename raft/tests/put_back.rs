@@ -3,7 +3,7 @@
 mod support;
 
 use raft::{Health, StoreKind};
-use raft_state::SurvivalReason;
+use raft_state::{Incarnation, SurvivalReason};
 use support::backup::Backup;
 use support::{Lab, eventually, next_second};
 use types::{NodeId, Revision};
@@ -102,7 +102,7 @@ async fn a_machine_that_was_rolled_back_hears_from_the_other_node_that_it_was() 
 }
 
 /// B runs on a disk of before its last life, which came `lives` later, and hears the others only when it has begun.
-async fn rolled_back_in_silence(lives: u32) -> Lab {
+async fn rolled_back_in_silence(lives: u32) -> (Lab, Option<Incarnation>) {
     let mut lab = Lab::pair_with_witness().on_cables().await;
     lab.start_all().await;
     lab.all_voters(&[A, B, W]).await;
@@ -114,24 +114,20 @@ async fn rolled_back_in_silence(lives: u32) -> Lab {
     lab.commit(A, 0, "after the snapshot of the machine").await;
     lab.stop(B).await;
 
+    let status = lab.cluster(A).control.status();
+    let member = status.member(B).and_then(|member| member.incarnation);
+
     old.put_back();
     next_second().await;
     lab.cut();
     lab.start(B).await;
     lab.mend();
-    lab
+    (lab, member)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_that_was_rolled_back_in_silence_begins_anew_when_it_hears_of_it() {
-    let lab = rolled_back_in_silence(0).await;
-    let before = lab
-        .cluster(A)
-        .control
-        .status()
-        .member(B)
-        .unwrap()
-        .incarnation;
+    let (lab, before) = rolled_back_in_silence(0).await;
 
     eventually("it is a new member", || {
         lab.cluster(A)
@@ -150,7 +146,7 @@ async fn a_machine_that_was_rolled_back_in_silence_begins_anew_when_it_hears_of_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_whose_life_is_of_the_past_as_well_says_so_and_a_restart_mends_it() {
     // Further than the clock leads.
-    let mut lab = rolled_back_in_silence(1_000).await;
+    let (mut lab, _) = rolled_back_in_silence(1_000).await;
 
     eventually("B knows that it is of the past", || {
         matches!(lab.cluster(B).control.status().health, Health::Stopped(why)
@@ -295,4 +291,59 @@ async fn a_witness_gives_no_vote_for_less_than_it_knows_until_an_operator_goes_o
     alone.await.unwrap();
     lab.commit(A, 1, "it goes on from there").await;
     lab.all_voters(&[A, W]).await;
+}
+
+/// Whoever knew of what B has forgotten was off while B and the witness went on without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_agreed_on_is_not_given_up_for_a_leader_that_has_forgotten_it() {
+    let mut lab = Lab::formed().await;
+    lab.stop(B).await;
+    let old = Backup::of(lab.data_dir(B));
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    lab.stop(W).await;
+    lab.commit(A, 0, "acknowledged by A and B").await;
+    lab.stop(A).await;
+    lab.stop(B).await;
+    old.put_back();
+    lab.start(W).await;
+    lab.start(B).await;
+    eventually("B and the witness agree", || {
+        lab.cluster(B).control.status().leader.is_some()
+    })
+    .await;
+    lab.commit(B, 0, "by a B that has forgotten it").await;
+
+    lab.start(A).await;
+
+    let term = lab.cluster(B).control.status().term;
+    eventually("A has heard of B's term", || {
+        lab.cluster(A).control.status().term >= term
+    })
+    .await;
+    let text = |lab: &Lab, node| {
+        let state = lab.cluster(node).control.state();
+        state.config().map(|config| config.text.clone())
+    };
+    assert_eq!(text(&lab, A).as_deref(), Some("acknowledged by A and B"));
+
+    // As its log says: this one is to be right.
+    lab.stop(B).await;
+    let control = lab.cluster(A).control.clone();
+    eventually("there is no quorum", || {
+        control.status().health == Health::NoQuorum
+    })
+    .await;
+    let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
+    alone.await.unwrap();
+    lab.start(B).await;
+    lab.all_voters(&[A, B, W]).await;
+    eventually("what was acknowledged is there", || {
+        text(&lab, B).as_deref() == Some("acknowledged by A and B")
+    })
+    .await;
+    eventually("the other one is a candidate", || {
+        lab.cluster(A).control.state().candidates().iter().count() == 1
+    })
+    .await;
 }

@@ -46,14 +46,11 @@ pub fn make_folder(folder: &Path) -> Result<(), FileError> {
 /// power cut; the new one was never readable for others, not even for a moment.
 pub fn replace(path: &Path, content: &str, readers: Readers) -> Result<(), FileError> {
     let beside = beside(path);
-    // What an earlier try that was cut short has left.
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("remove", &beside)(error));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    write_new(&beside, content, readers)?;
+    clear(&beside)?;
+    write_new(&beside, content, readers).inspect_err(|_| {
+        // The place may be what is lacking.
+        let _left = std::fs::remove_file(&beside);
+    })?;
     std::fs::rename(&beside, path).map_err(failed("replace", path))?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -62,6 +59,26 @@ pub fn replace(path: &Path, content: &str, readers: Readers) -> Result<(), FileE
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed("make durable", folder))
+}
+
+/// Tries whether `bytes` could be put into `path`, without touching it: whoever asks others for something that must
+/// be kept can ask afterwards.
+pub fn rehearse(path: &Path, bytes: usize) -> Result<(), FileError> {
+    let rehearsal = beside(path);
+    clear(&rehearsal)?;
+    let written = write_new(&rehearsal, &" ".repeat(bytes), Readers::Owner);
+    let cleared = clear(&rehearsal);
+    written.and(cleared)
+}
+
+/// Removes what an earlier try that was cut short has left.
+fn clear(beside: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed("remove", beside)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Puts `content` into `path`, which must not exist.

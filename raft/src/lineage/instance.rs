@@ -113,6 +113,7 @@ impl Instance {
             generation: lineage.wire(),
             gate: Gate::default(),
             began_with_content,
+            contradicted: Arc::default(),
         };
         Ok(Self {
             running,

@@ -142,7 +142,11 @@ pub(super) async fn sieved<G: Group, Q: Send + 'static>(
     let checked = running
         .raft
         .with_raft_state(move |state| check(state, &mut question).map(|()| question));
-    Ok(checked.await.map_err(ended)??)
+    let checked = checked.await.map_err(ended)?;
+    if let Err(Absurd::Contradicts(index)) = &checked {
+        running.contradicted(*index);
+    }
+    Ok(checked?)
 }
 
 /// The same; if `vote` is higher than the one here, also what is agreed on here.

@@ -63,7 +63,9 @@ pub(crate) fn last_incarnation(folder: &Path) -> io::Result<Option<Incarnation>>
         Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
         Err(error) => return Err(error),
     };
-    let life = text.trim().parse().ok().map(Incarnation);
+    // A torn number is another number; its end shows that it is whole.
+    let life = text.strip_suffix('\n').and_then(|life| life.parse().ok());
+    let life = life.map(Incarnation);
     if life.is_none() {
         tracing::warn!(
             path = %path.display(),
@@ -95,6 +97,8 @@ mod tests {
         assert_eq!(next(102), Incarnation(102));
         fs::remove_file(folder.path().join(FILE)).unwrap();
         assert_eq!(next(103), Incarnation(103));
+        fs::write(folder.path().join(FILE), "10").unwrap();
+        assert_eq!(last_incarnation(folder.path()).unwrap(), None, "it was cut");
     }
 
     #[test]

@@ -71,6 +71,16 @@ pub(crate) struct Recovered<G: Group> {
     pub(crate) aside: Vec<Aside>,
 }
 
+/// The last guard before something that was agreed on is lost.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "entries from {from} on were to be removed, and those up to {agreed} are agreed on: nothing was changed"
+)]
+struct Agreed {
+    from: u64,
+    agreed: u64,
+}
+
 impl<G: Group> Recovered<G> {
     /// Reads everything, and refuses what cannot have been written.
     pub(crate) fn read(store: &impl KvStore) -> Result<Self, StoreError> {
@@ -330,6 +340,11 @@ impl<G: Group> RaftLogStorage<Types<G>> for LogStore<G> {
         let removed = {
             let mut log = self.log.write();
             let from = last.map_or(0, |last| last.index() + 1);
+            if let Some(agreed) = log.committed.map(|committed| committed.index())
+                && agreed >= from
+            {
+                return Err(io::Error::other(Agreed { from, agreed }));
+            }
             log.entries.split_off(&from)
         };
         // From the end: a crash in the middle leaves no hole.

@@ -45,7 +45,7 @@ impl Lab {
                 .trim()
                 .parse()
                 .unwrap();
-            std::fs::write(&noted, (life + lives).to_string()).unwrap();
+            std::fs::write(&noted, format!("{}\n", life + lives)).unwrap();
         }
     }
 

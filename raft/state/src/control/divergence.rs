@@ -23,8 +23,11 @@ pub fn candidates_of(
     let committed = lost
         .history()
         .iter()
-        .filter(|record| parted.is_none_or(|parted| record.revision > parted))
-        .filter(|record| winner.history().get(record.revision) != Some(record))
+        .filter(|record| match winner.history().get(record.revision) {
+            // Another one under the same number: whoever lost went on from a disk that was older than it knew.
+            Some(known) => known != *record,
+            None => parted.is_none_or(|parted| record.revision > parted),
+        })
         .map(|record| ControlCommand::KeepCandidate {
             name: Name::from(format!("{name}-r{}", record.revision)),
             candidate: Candidate {
@@ -124,6 +127,17 @@ mod tests {
         commit(&mut lost, "lost 4");
         commit(&mut lost, "lost 5");
         assert_eq!(names(&lost, &winner), ["b-r4", "b-r5"]);
+    }
+
+    #[test]
+    fn another_commit_under_a_number_that_should_be_common_is_handed_over() {
+        let mut common = ControlState::default();
+        commit(&mut common, "common");
+        let (mut winner, mut lost) = (common.clone(), common);
+        commit(&mut winner, "forgotten by the one that lost");
+        commit(&mut lost, "by one that had forgotten it");
+        survive(&mut winner, 2, A);
+        assert_eq!(names(&lost, &winner), ["b-r2"]);
     }
 
     #[test]
