@@ -17,9 +17,9 @@ use types::{Instant, NodeId};
 use crate::changes::Hub;
 use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
-use crate::local::Local;
+use crate::local::{Local, Past};
 use crate::membership::{QUESTION, ask_in, found};
-use crate::network::{Turn, hello};
+use crate::network::{Turn, hello, known_lives};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
@@ -158,8 +158,27 @@ impl Generations {
             _another_generation_or_the_end = agreed.wait_for(|state| {
                 state.lineage().is_none_or(|lineage| lineage.wire() != running.generation)
             }) => {}
-            () = ask_in(&self.state, running) => {}
+            () = self.ask(running) => {}
         }
+    }
+
+    /// A store that was put back is known by the life that came after it, and nobody talks of that one any more
+    /// when the next life has taken its place: so the others are heard before they are asked.
+    async fn ask(&self, running: &Running<MemoryGroup>) {
+        let local = &self.state.local;
+        if local.may_be_of_the_past() {
+            let told = known_lives(local, &self.state.peers, QUESTION).await;
+            match told.in_force {
+                Some(life) if local.has_not_seen(life) => {
+                    local.outlived(Past::Store);
+                    local.is_of_now();
+                }
+                Some(_) => local.is_of_now(),
+                None if running.raft.is_leader() => {}
+                None => return,
+            }
+        }
+        ask_in(&self.state, running).await;
     }
 
     /// Keeps what the generation that ends here knew.

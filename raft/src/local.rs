@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -52,6 +52,8 @@ pub(crate) struct Local {
     /// The life that used this disk's store last; `None` of a new store.
     pub(crate) follows: Option<Incarnation>,
     past: watch::Sender<Option<Past>>,
+    /// The other node was asked whether it knows a life that this disk has not seen.
+    heard_of_lives: AtomicBool,
     /// How this machine ceased to be a member.
     pub(crate) dismissed: watch::Sender<Option<Dismissed>>,
     /// Who has acknowledged what this member says as a leader.
@@ -96,6 +98,7 @@ impl Local {
             notices: Notices::default(),
             follows: None,
             past: watch::Sender::new(None),
+            heard_of_lives: AtomicBool::new(false),
             dismissed: watch::Sender::new(None),
             acknowledged: Acknowledged::default(),
             roster: Roster::new(members, edition),
@@ -168,6 +171,19 @@ impl Local {
     /// disk: then what was promised in it is forgotten here.
     pub(crate) fn has_not_seen(&self, in_force: Incarnation) -> bool {
         in_force != self.incarnation && in_force > self.follows.unwrap_or(self.incarnation)
+    }
+
+    /// Whether it is still open if the store here is older than the last life of this number. With two members
+    /// it is of no account: as in `start`.
+    pub(crate) fn may_be_of_the_past(&self) -> bool {
+        self.follows.is_some()
+            && self.roster.now().members().len() > 2
+            && !self.heard_of_lives.load(Ordering::Relaxed)
+    }
+
+    /// That is settled.
+    pub(crate) fn is_of_now(&self) {
+        self.heard_of_lives.store(true, Ordering::Relaxed);
     }
 
     /// Something here turned out to be of the past.

@@ -99,7 +99,8 @@ fn signed(chain: &[Certificate], roots: Arc<RootCertStore>) -> bool {
     }
 }
 
-const fn is_about_dates(error: &CertificateError) -> bool {
+/// Whether a certificate was refused for the time alone.
+pub(crate) const fn is_about_dates(error: &CertificateError) -> bool {
     matches!(
         error,
         CertificateError::Expired
@@ -116,6 +117,7 @@ mod tests {
     use identity::{Authority, Label, MemberKey, Subject};
 
     use super::*;
+    use crate::network::grpc::Tls;
 
     /// Files as `cluster init` makes them: certificate and key of a member in one.
     fn files(folder: &Path) -> TlsFiles {
@@ -146,6 +148,19 @@ mod tests {
 
     fn verdict(files: &TlsFiles) -> Result<(), String> {
         check(files, &Name::from("a")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_certificate_of_another_cluster_or_member_is_refused_before_anybody_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path());
+        let load = |cluster, name: &str| Tls::load(&files, cluster, &Name::from(name));
+        load("lab", "a").unwrap();
+        for (cluster, name) in [("west", "a"), ("lab", "b")] {
+            let refused = load(cluster, name).unwrap_err().to_string();
+            let reason = format!("not for member {name} of cluster {cluster}");
+            assert!(refused.contains(&reason), "{refused}");
+        }
     }
 
     #[test]

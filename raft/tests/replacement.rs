@@ -155,7 +155,9 @@ async fn a_new_machine_under_a_slower_clock_begins_a_later_life() {
     let [a, mut b, _w] = pair_with_witness().await;
     b.stop().await;
     let ahead = u32::try_from(Clock::start().unix_millis() / 1_000).unwrap() + 100_000;
-    std::fs::write(b.path("data/incarnation"), ahead.to_string()).unwrap();
+    for noted in ["data/incarnation", "data/control/incarnation"] {
+        std::fs::write(b.path(noted), format!("{ahead}\n")).unwrap();
+    }
     b.start().await;
     let before = b.cluster().state.incarnation();
     assert!(before.0 > ahead);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use raft::MemberKind;
-use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState};
+use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState, History};
 use types::Revision;
 
 use super::{Applied, Final, Invariant, Observation};
@@ -86,6 +86,18 @@ impl NoLostCommit {
         }
     }
 
+    /// Whether the lineage that had `text` has forgotten it by itself, as every history forgets what is old enough,
+    /// before it may have lost.
+    fn is_outdated(&self, text: &str, revision: Revision) -> bool {
+        let kept = u64::try_from(History::MAX_RECORDS).unwrap_or(u64::MAX);
+        let mut chains = self.chains.values();
+        chains.any(|chain| {
+            let newest = chain.last_key_value().map(|(newest, _)| newest.0);
+            let had = chain.get(&revision).is_some_and(|known| known == text);
+            had && newest >= Some(revision.0.saturating_add(kept))
+        })
+    }
+
     fn is_kept(&self, node: &Final, text: &str) -> bool {
         let lineage = node.lineage.lineage.map_or(0, ControlLineage::wire);
         let chain = self.chains.get(&lineage);
@@ -129,7 +141,7 @@ impl Invariant for NoLostCommit {
                 }
                 for node in end.nodes() {
                     for (text, (revision, request)) in &self.acknowledged {
-                        if !self.is_kept(node, text) {
+                        if !self.is_kept(node, text) && !self.is_outdated(text, *revision) {
                             return Err(format!(
                                 "request {request} was acknowledged as revision {revision}; node {} has \
                                  it neither in its history nor as a candidate",

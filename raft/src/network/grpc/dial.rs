@@ -13,11 +13,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use types::NodeId;
 
 use super::peer::{CONNECTION_WINDOW, STREAM_WINDOW};
 use super::tls::{Tls, shown_by_server};
 use crate::local::Local;
 use crate::plan::{Member, MemberKind};
+use crate::tls_files;
 
 /// A connection that is not up by then is tried at the next address.
 const CONNECT: Duration = Duration::from_millis(150);
@@ -117,11 +119,29 @@ async fn secured(
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     stream.set_nodelay(true)?;
-    let stream = tls.connector().connect(name, stream).await?;
+    let connected = tls.connector().connect(name, stream).await;
+    let stream = connected.inspect_err(|error| note_dates(local, member.id, error))?;
     let shown = shown_by_server(&stream);
     tls.check_member(&local.roster.now(), member, shown.as_ref())
         .map_err(|failure| io::Error::new(io::ErrorKind::PermissionDenied, failure.to_string()))?;
     Ok(stream)
+}
+
+/// A certificate whose time is not now is most often a clock that is wrong, here or there, and looks like a member
+/// that is off.
+fn note_dates(local: &Local, member: NodeId, error: &io::Error) {
+    let inner = error.get_ref();
+    let Some(rustls::Error::InvalidCertificate(reason)) =
+        inner.and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    else {
+        return;
+    };
+    if tls_files::is_about_dates(reason) {
+        local.at_odds(
+            member,
+            &format!("{reason}: see whether the clocks of both machines are right"),
+        );
+    }
 }
 
 fn unavailable(address: SocketAddr, reason: &str) -> Status {

@@ -41,11 +41,30 @@ impl Tls {
         let credentials = read(files)?;
         let subject = subject(cluster, name);
         let named = subject.filter(|subject| credentials.certificate().is_of(subject));
-        Ok(Self(Arc::new(Shared {
+        let tls = Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(credentials),
             number: AtomicU64::new(0),
             cluster: named.map(|subject| subject.cluster),
-        })))
+        }));
+        if tls.shows(name) {
+            return Ok(tls);
+        }
+        Err(StartError::TlsFileDamaged {
+            path: files.cert.clone(),
+            reason: format!("its certificate is not for member {name} of cluster {cluster}"),
+            next: "see 'cluster' and 'node' (or 'name') in node.toml: the others would turn this member away"
+                .to_owned(),
+        })
+    }
+
+    /// Whether the certificate in use is for the member `name`, as the others will ask.
+    fn shows(&self, name: &Name) -> bool {
+        let own = self.current();
+        let parsed = ParsedCertificate::try_from(own.certificate().der());
+        let verified = self.server_name(name).zip(parsed.ok());
+        verified.is_some_and(|(name, parsed)| {
+            rustls::client::verify_server_name(&parsed, &name).is_ok()
+        })
     }
 
     /// What is in use now.

@@ -44,6 +44,38 @@ fn a_commit_of_a_lineage_that_lost_must_be_a_candidate() {
 }
 
 #[test]
+fn a_commit_that_its_own_lineage_has_forgotten_need_not_be_a_candidate() {
+    let mine: Vec<_> = (0..65)
+        .map(|base| set(base, &format!("mine {base}")))
+        .collect();
+    let won = state(&[set(0, "another's")]);
+    let commit = request(1, A, 0, mine[0].clone());
+    let answer = made(1);
+    let ended = End {
+        members: vec![Final {
+            lineage: lineage(0x202),
+            ..end(B, &won)
+        }],
+        living: Vec::new(),
+    };
+    let verdict_after = |commits: usize| {
+        let (first, last) = (state(&mine[..1]), state(&mine[..commits]));
+        verdict(
+            "no_lost_commit",
+            &[
+                applied_in(0x201, A, &first),
+                applied_in(0x202, B, &won),
+                told(&commit, &answer, 5),
+                applied_in(0x201, A, &last),
+                Observation::Ended(&ended),
+            ],
+        )
+    };
+    assert!(verdict_after(64).is_err());
+    assert_eq!(verdict_after(65), Ok(()));
+}
+
+#[test]
 fn two_lineages_in_the_end_and_a_way_back_are_rejected() {
     let nothing = ControlState::default();
     let back = [
