@@ -39,7 +39,13 @@ async fn a_member_with_anothers_certificate_is_not_taken_in() {
         let files = authority.files(&lab, node, name);
         lab.secure(node, files);
     }
-    lab.start_all().await;
+    lab.start(A).await;
+    lab.start(B).await;
+    let refused = lab.try_start(W).await.unwrap_err().to_string();
+    assert!(refused.contains("not for member node-3"), "{refused}");
+    // One that does not look at its own certificate.
+    lab.calls_itself(W, "node-2");
+    lab.start(W).await;
     lab.refused(W, &[A, B]).await;
 }
 

@@ -112,6 +112,8 @@ pub(crate) struct Lab {
     running: BTreeMap<NodeId, (Subsystem, Cluster)>,
     limits: Limits,
     tls: BTreeMap<NodeId, TlsFiles>,
+    /// What members say that they are called, where the others know better.
+    aliases: BTreeMap<NodeId, Name>,
     /// What members that start from now on keep their data with.
     store: StoreKind,
     /// Ways to members that can be cut, if this lab has any.
@@ -168,6 +170,7 @@ impl Lab {
             running: BTreeMap::new(),
             limits: Limits::default(),
             tls: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             store: StoreKind::default(),
             cables: BTreeMap::new(),
         }
@@ -254,6 +257,11 @@ impl Lab {
         self.tls.insert(node, files);
     }
 
+    /// In the eyes of `node` alone its name is `name`.
+    pub(crate) fn calls_itself(&mut self, node: NodeId, name: &str) {
+        self.aliases.insert(node, Name::from(name));
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -288,10 +296,15 @@ impl Lab {
         data_dir: PathBuf,
         listener: TcpListener,
     ) -> Result<(Subsystem, Cluster), StartError> {
+        let mut members = self.seen();
+        if let Some(alias) = self.aliases.get(&id) {
+            let mine = members.iter_mut().filter(|member| member.id == id);
+            mine.for_each(|member| member.name = alias.clone());
+        }
         let plan = ClusterPlan {
             cluster_id: self.cluster_id.clone(),
             me: id,
-            members: self.seen(),
+            members,
             listen: Listen::Bound(vec![listener]),
             data_dir,
             store: self.store,
