@@ -100,7 +100,9 @@ fn states(pair: &Pair, expected: [&str; 2]) -> Result<()> {
                     number("sent") > Some(0) && number("heard") > Some(0),
                     "{link}"
                 );
-                ensure!(number("undecoded") == Some(0), "{link}");
+                // Those that waited in the kernel for a link to come back may arrive behind newer ones: counted as
+                // lost before, and not taken then.
+                ensure!(number("undecoded") <= number("lost"), "{link}");
                 ensure!(number("rtt_us").is_some(), "{link}");
             }
         }
