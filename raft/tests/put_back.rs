@@ -12,6 +12,18 @@ const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 const W: NodeId = NodeId(3);
 
+/// A cluster that runs, and what B's data directory, or `part` of it, held before B's last life.
+async fn after_a_backup(mut lab: Lab, part: &str) -> (Lab, Backup) {
+    lab.start_all().await;
+    let everybody = lab.everybody();
+    lab.all_voters(&everybody).await;
+    lab.stop(B).await;
+    let backup = Backup::of(lab.data_dir(B).join(part));
+    lab.start(B).await;
+    lab.all_voters(&everybody).await;
+    (lab, backup)
+}
+
 /// Waits until everybody votes, what was committed last is on B, and B can commit.
 async fn whole_again(lab: &Lab, revision: u64) {
     lab.all_voters(&[A, B, W]).await;
@@ -28,12 +40,7 @@ async fn an_older_store_is_put_away_and_filled_again_by_the_others() {
     for kind in [StoreKind::Sled, StoreKind::Redb] {
         let mut lab = Lab::pair_with_witness();
         lab.keep_in(kind);
-        lab.start_all().await;
-        lab.all_voters(&[A, B, W]).await;
-        lab.stop(B).await;
-        let old = Backup::of(lab.data_dir(B).join("control"));
-        lab.start(B).await;
-        lab.all_voters(&[A, B, W]).await;
+        let (mut lab, old) = after_a_backup(lab, "control").await;
         lab.commit(A, 0, "not in the old store").await;
         lab.stop(B).await;
 
@@ -47,11 +54,7 @@ async fn an_older_store_is_put_away_and_filled_again_by_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_was_made_in_the_last_life_gets_what_it_lacks() {
-    let mut lab = Lab::formed().await;
-    lab.stop(B).await;
-    let old = Backup::of(lab.data_dir(B).join("control"));
-    lab.start(B).await;
-    lab.all_voters(&[A, B, W]).await;
+    let (mut lab, old) = after_a_backup(Lab::pair_with_witness(), "control").await;
     for revision in 0..5 {
         lab.commit(A, revision, "not in the copy").await;
     }
@@ -86,11 +89,7 @@ async fn so_is_one_that_belongs_to_an_earlier_member() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_that_was_rolled_back_hears_from_the_other_node_that_it_was() {
-    let mut lab = Lab::formed().await;
-    lab.stop(B).await;
-    let old = Backup::of(lab.data_dir(B));
-    lab.start(B).await;
-    lab.all_voters(&[A, B, W]).await;
+    let (mut lab, old) = after_a_backup(Lab::pair_with_witness(), "").await;
     lab.commit(A, 0, "after the snapshot of the machine").await;
     lab.stop(B).await;
 
@@ -165,13 +164,7 @@ async fn one_whose_life_is_of_the_past_as_well_says_so_and_a_restart_mends_it() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_pair_without_a_witness_an_older_store_is_filled_again_where_it_is() {
-    let mut lab = Lab::pair();
-    lab.start_all().await;
-    lab.all_voters(&[A, B]).await;
-    lab.stop(B).await;
-    let old = Backup::of(lab.data_dir(B));
-    lab.start(B).await;
-    lab.all_voters(&[A, B]).await;
+    let (mut lab, old) = after_a_backup(Lab::pair(), "").await;
     lab.commit(B, 0, "not in the old store").await;
     lab.stop(B).await;
 
@@ -190,11 +183,7 @@ async fn in_a_pair_without_a_witness_an_older_store_is_filled_again_where_it_is(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_that_nobody_reaches_takes_nothing_from_the_first_machine() {
-    let mut lab = Lab::formed().await;
-    lab.stop(B).await;
-    let copy = Backup::of(lab.data_dir(B));
-    lab.start(B).await;
-    lab.all_voters(&[A, B, W]).await;
+    let (mut lab, copy) = after_a_backup(Lab::pair_with_witness(), "").await;
     let member = |lab: &Lab| {
         let status = lab.cluster(A).control.status();
         status.member(B).unwrap().incarnation
@@ -220,13 +209,7 @@ async fn a_double_that_nobody_reaches_takes_nothing_from_the_first_machine() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_one_in_a_pair_without_a_witness() {
-    let mut lab = Lab::pair();
-    lab.start_all().await;
-    lab.all_voters(&[A, B]).await;
-    lab.stop(B).await;
-    let copy = Backup::of(lab.data_dir(B));
-    lab.start(B).await;
-    lab.all_voters(&[A, B]).await;
+    let (mut lab, copy) = after_a_backup(Lab::pair(), "").await;
 
     let double = lab.start_double(B, &copy).await;
 
@@ -296,11 +279,7 @@ async fn a_witness_gives_no_vote_for_less_than_it_knows_until_an_operator_goes_o
 /// Whoever knew of what B has forgotten was off while B and the witness went on without it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_agreed_on_is_not_given_up_for_a_leader_that_has_forgotten_it() {
-    let mut lab = Lab::formed().await;
-    lab.stop(B).await;
-    let old = Backup::of(lab.data_dir(B));
-    lab.start(B).await;
-    lab.all_voters(&[A, B, W]).await;
+    let (mut lab, old) = after_a_backup(Lab::pair_with_witness(), "").await;
     lab.stop(W).await;
     lab.commit(A, 0, "acknowledged by A and B").await;
     lab.stop(A).await;
