@@ -245,7 +245,7 @@ async fn propose(control: &Control, text: Option<String>, clock: Clock) -> Confi
 
 #[cfg(test)]
 mod tests {
-    use raft_state::{Survival, SurvivalReason};
+    use raft_state::{Incarnation, Survival, SurvivalReason};
     use types::NodeId;
 
     use super::*;
@@ -255,6 +255,7 @@ mod tests {
         let mut state = ControlState::default();
         let lineage = ControlLineage {
             generation: 2,
+            life: Incarnation(9),
             founder: NodeId(founder),
         };
         state.apply(&ControlCommand::Survived(Survival {
@@ -297,6 +298,7 @@ mod tests {
         let mut joined = alone(1, 2);
         let lineage = ControlLineage {
             generation: 3,
+            life: Incarnation(9),
             founder: NodeId(2),
         };
         let survival = alone(2, 0).survivals().iter().next().cloned().unwrap();

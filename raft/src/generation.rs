@@ -226,7 +226,8 @@ impl Generations {
             generation: lineage.wire(),
             gate: Gate::default(),
             began_with_content: false,
-            contradicted: Arc::default(),
+            clock: local.clock,
+            contradiction: Arc::default(),
         };
         Ok((running, log))
     }

@@ -140,14 +140,15 @@ impl Issuer {
                 "node.toml of {name} names no heartbeat-key-file"
             )));
         };
-        match std::fs::read_to_string(path) {
+        match identity::files::read(path) {
             Ok(key) if key.trim().is_empty() => {
                 Err(lacking(&format!("{} on {name} is empty", path.display())))
             }
             Ok(key) => Ok(key),
             Err(error) => Err(lacking(&format!(
-                "{} on {name} cannot be read ({error})",
-                path.display()
+                "{} on {name} cannot be read ({})",
+                path.display(),
+                error.source
             ))),
         }
     }

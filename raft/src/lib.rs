@@ -8,6 +8,7 @@ mod assembly;
 mod changes;
 mod cluster;
 mod config;
+mod contradiction;
 mod dismissed;
 mod engine;
 mod error;

@@ -51,6 +51,8 @@ pub(crate) struct Local {
     pub(crate) notices: Notices,
     /// The life that used this disk's store last; `None` of a new store.
     pub(crate) follows: Option<Incarnation>,
+    /// Another node may have gone on with what that life and later ones agreed on.
+    pub(crate) trails: bool,
     past: watch::Sender<Option<Past>>,
     /// The other node was asked whether it knows a life that this disk has not seen.
     heard_of_lives: AtomicBool,
@@ -97,6 +99,7 @@ impl Local {
             refusals: Mutex::default(),
             notices: Notices::default(),
             follows: None,
+            trails: false,
             past: watch::Sender::new(None),
             heard_of_lives: AtomicBool::new(false),
             dismissed: watch::Sender::new(None),

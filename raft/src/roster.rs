@@ -63,6 +63,26 @@ impl Roster {
         });
     }
 
+    /// From now on another lineage of the group counts: whatever is agreed on there is news, also where its log
+    /// is shorter than that of the lineage that was left.
+    pub(crate) fn enter(&self, generation: u64) {
+        let beginning = Edition {
+            generation,
+            index: 0,
+        };
+        self.view.send_if_modified(|now| {
+            let is_ahead = now.edition > beginning;
+            if is_ahead {
+                *now = Arc::new(View {
+                    members: now.members.clone(),
+                    list: now.list.clone(),
+                    edition: beginning,
+                });
+            }
+            is_ahead
+        });
+    }
+
     /// How it is now.
     pub(crate) fn now(&self) -> Arc<View> {
         Arc::clone(&self.view.borrow())
@@ -204,6 +224,20 @@ mod tests {
         // Whoever went on alone counts on from where it stood, perhaps from before that.
         roster.follow(&list(&[1]), edition(2, 45));
         assert_eq!(known(), (vec![1], edition(2, 45)));
+    }
+
+    #[test]
+    fn in_another_lineage_of_the_same_generation_every_list_is_news() {
+        let seeds = [record(1)].iter().map(member).collect();
+        let roster = Roster::new(seeds, edition(2, 40));
+        roster.enter(2);
+        roster.follow(&list(&[1, 2]), edition(2, 9));
+        assert_eq!(roster.now().edition(), edition(2, 9));
+        assert_eq!(roster.now().members().len(), 2);
+        roster.follow(&list(&[1]), edition(2, 8));
+        assert_eq!(roster.now().members().len(), 2, "it is old there");
+        roster.enter(3);
+        assert_eq!(roster.now().edition(), edition(2, 9), "it is behind");
     }
 
     #[test]

@@ -5,23 +5,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
+use parking_lot::Mutex;
 use raft_state::Incarnation;
+use runtime::Clock;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, watch};
 use types::{Instant, NodeId};
 
-use crate::group::{Consensus, Group, MemberId, StoredMembership};
+use crate::contradiction::Contradiction;
+use crate::group::{Consensus, Group, MemberId, StoredMembership, Vote};
 use crate::status::Health;
 
-/// What can only be if a member has forgotten what it had acknowledged, and heard of it from nobody.
+/// See [`Contradiction`].
 const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: its disk is an older \
                             one. It is not followed. Next: if that one is to be right, stop this member, move \
-                            'control' in its data directory aside, and start it; if this one is, stop the other \
-                            node, and 'tandem request cluster survive' here";
+                            'control' in its data directory aside, and start it; if this one is, 'tandem request \
+                            cluster survive' here";
 
 /// A running instance.
 #[derive(Clone)]
@@ -36,8 +39,9 @@ pub(crate) struct Running<G: Group> {
     /// It began with a log or a snapshot. What the consensus says of itself comes a moment later, and in
     /// that moment nobody may take it for an empty one.
     pub(crate) began_with_content: bool,
-    /// Somebody led with something else than what was agreed on here, which was said.
-    pub(crate) contradicted: Arc<AtomicBool>,
+    pub(crate) clock: Clock,
+    /// Whether somebody leads with something else than what was agreed on here.
+    pub(crate) contradiction: Arc<Mutex<Contradiction<Vote<G>>>>,
 }
 
 /// Where proposals enter; whoever closes it waits until those that are under way have their answers.
@@ -102,6 +106,28 @@ impl<G: Group> Running<G> {
         voters.any(|id| id == self.id.to_u64())
     }
 
+    /// Whether this instance's vote is enough.
+    pub(crate) fn has_quorum_alone(&self) -> bool {
+        let newest = self.newest_membership();
+        let voters = newest.membership().voter_ids();
+        let others = voters.filter_map(MemberId::from_u64);
+        let others = others
+            .map(|id| id.node)
+            .filter(|node| *node != self.id.node);
+        self.may_have_voted() && self.has_quorum_without(&others.collect())
+    }
+
+    /// Whether those who vote could still decide something if nobody of `gone` took part any more.
+    pub(crate) fn has_quorum_without(&self, gone: &BTreeSet<NodeId>) -> bool {
+        let newest = self.newest_membership();
+        let mut configs = newest.membership().get_joint_config().iter();
+        let is_gone = |id: &u64| MemberId::from_u64(*id).is_some_and(|id| gone.contains(&id.node));
+        configs.all(|voters| {
+            let left = voters.iter().filter(|id| !is_gone(id)).count();
+            left > voters.len() / 2
+        })
+    }
+
     /// Whether anybody is a member at all, agreed on or not.
     pub(crate) fn is_formed(&self) -> bool {
         let metrics = self.raft.metrics();
@@ -118,8 +144,8 @@ impl<G: Group> Running<G> {
 
     /// A leader has something else at `index` than what was agreed on here. It is refused, as any bad message is;
     /// an operator has to know, too.
-    pub(crate) fn contradicted(&self, index: u64) {
-        if !self.contradicted.swap(true, Ordering::Relaxed) {
+    pub(crate) fn contradicted(&self, vote: Vote<G>, index: u64) {
+        if self.contradiction.lock().note(vote, self.clock.now()) {
             tracing::error!(group = %G::NAME, index, "{CONTRADICTED}");
         }
     }
@@ -252,7 +278,9 @@ impl<G: Group> Seat<G> {
             };
         }
         let heard = self.leader_heard.load(Ordering::Relaxed);
-        if heard != 0 && now.saturating_since(Instant::from_nanos(heard)) < patience {
+        if running.contradiction.lock().lasts(&metrics.vote, now) {
+            Health::NoQuorum
+        } else if heard != 0 && now.saturating_since(Instant::from_nanos(heard)) < patience {
             Health::Ok
         } else {
             Health::NoQuorum

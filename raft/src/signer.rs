@@ -33,9 +33,9 @@ impl Signer {
             pace,
         } = issuing.clone();
         let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).map_err(|source| StartError::TlsFile {
-                path: path.clone(),
-                source,
+            identity::files::read(path).map_err(|error| StartError::TlsFile {
+                path: error.path,
+                source: error.source,
             })
         };
         let unusable = |reason: String| StartError::Authority {

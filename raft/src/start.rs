@@ -61,9 +61,10 @@ pub async fn start(
     let lives = lives(&plan, &unborn, secured.as_ref()).await?;
     let mut local = Local::new(&plan, lives.begins, clock)?;
     // Two that agree need each other's votes, so that none can be given twice: what one of them lacks, the
-    // other one has.
+    // other one has. Whether the store is of two shows when it is open.
     let believed = plan.members.len() <= 2 || !is_restorable(&plan);
     local.follows = put_away_if_older(&control_store(&plan), lives.last, believed)?;
+    local.trails = is_restorable(&plan) && local.follows.is_some() && local.follows < lives.last;
     let (store, recovered) = open_store(&plan, lives.begins)?;
     put_by(&plan.data_dir);
     let listeners = bind(plan.listen)?;
@@ -112,7 +113,8 @@ async fn lives(
     let peers: Peers = Arc::new(Grpc::new(unborn, secured.map(|secured| &secured.tls)));
     let told = known_lives(unborn, &peers, patience).await;
     let now = unborn.clock.unix_millis() / 1_000;
-    let begins = next_incarnation(noted.max(used), now, told.newest).map_err(unusable)?;
+    let skip = rand::random();
+    let begins = next_incarnation(noted.max(used), now, told.newest, skip).map_err(unusable)?;
     Ok(Lives {
         last: noted.max(told.in_force),
         begins,

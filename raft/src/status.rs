@@ -19,6 +19,8 @@ pub struct GroupStatus {
     pub group: GroupName,
     /// Whether it runs here; else why not.
     pub health: Health,
+    /// The one who leads has something else in its log than what was agreed on here: its disk is an older one.
+    pub contradicted: bool,
     /// Who leads; `None` when nobody has been heard who does.
     pub leader: Option<NodeId>,
     /// Counts the elections.
@@ -102,6 +104,7 @@ pub(crate) fn of<G: Group>(
     let mut status = GroupStatus {
         group: G::NAME,
         health: seat.health(local.clock.now(), patience),
+        contradicted: false,
         leader: None,
         term: 0,
         generation: 0,
@@ -117,6 +120,10 @@ pub(crate) fn of<G: Group>(
         let metrics = running.raft.metrics();
         let metrics = metrics.borrow_watched();
         (status.generation, status.founder) = foundation(G::NAME, running.generation);
+        status.contradicted = running
+            .contradiction
+            .lock()
+            .lasts(&metrics.vote, local.clock.now());
         status.term = metrics.current_term;
         status.last_log = metrics.last_log_index.unwrap_or_default();
         status.applied = metrics.last_applied.map_or(0, |id| id.index());

@@ -50,7 +50,7 @@ pub(crate) fn check(files: &TlsFiles, me: &Name) -> Result<(), StartError> {
 }
 
 fn read(path: &Path, next: impl Fn() -> String) -> Result<Vec<u8>, StartError> {
-    std::fs::read(path).map_err(|error| damaged(path, &error.to_string(), next()))
+    identity::files::bytes(path).map_err(|error| damaged(path, &error.to_string(), next()))
 }
 
 fn certificates(path: &Path, next: impl Fn() -> String) -> Result<Vec<Certificate>, StartError> {

@@ -4,11 +4,11 @@
 pub(crate) const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 /// The version that is spoken here. It goes up with every change that an older member would
 /// misunderstand; what can be told apart by its content alone needs no new version.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 /// The oldest version that is understood here: an older witness does not know runs of stripped entries, an
 /// older node neither dismissals nor a state with them, nor how the port blocks of a removed node are taken
-/// back. Messages from before versions were told carry 0.
-pub(crate) const OLDEST: u32 = 4;
+/// back, nor that a founder's life is part of a lineage. Messages from before versions were told carry 0.
+pub(crate) const OLDEST: u32 = 5;
 
 /// The other side is too old.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

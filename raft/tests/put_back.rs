@@ -5,7 +5,7 @@ mod support;
 use raft::{Health, StoreKind};
 use raft_state::{Incarnation, SurvivalReason};
 use support::backup::Backup;
-use support::{Lab, eventually, next_second};
+use support::{Lab, eventually, next_second, set_config};
 use types::{NodeId, Revision};
 
 const A: NodeId = NodeId(1);
@@ -181,6 +181,73 @@ async fn in_a_pair_without_a_witness_an_older_store_is_filled_again_where_it_is(
     assert!(!lab.data_dir(B).join("control.older").exists());
 }
 
+/// A has a backup of the time when it went on alone and its own vote was enough; B alone has what both agreed on
+/// since.
+async fn of_the_time_alone(part: &str) -> Lab {
+    let mut lab = Lab::pair();
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.stop(B).await;
+    lab.go_on_alone(A).await;
+    lab.commit(A, 0, "in the backup").await;
+    lab.stop(A).await;
+    let old = Backup::of(lab.data_dir(A).join(part));
+    lab.start_all().await;
+    lab.all_voters(&[A, B]).await;
+    lab.commit(A, 1, "agreed on by both").await;
+    lab.stop_all().await;
+    old.put_back();
+    lab
+}
+
+/// B goes on with what both agreed on, and A joins it.
+async fn b_is_right(lab: &Lab, candidates: &[&str]) {
+    lab.go_on_alone(B).await;
+    lab.all_voters(&[A, B]).await;
+    for node in [A, B] {
+        let control = lab.cluster(node).control.clone();
+        eventually("what both agreed on", || {
+            let state = control.state();
+            let kept = state.candidates().iter();
+            let kept: Vec<_> = kept.map(|(_, kept)| &kept.record.text).collect();
+            kept == candidates
+                && state
+                    .config()
+                    .is_some_and(|config| config.text == "agreed on by both")
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_the_time_alone_does_not_decide_without_the_other_node() {
+    for part in ["", "control"] {
+        let mut lab = of_the_time_alone(part).await;
+        lab.start(B).await;
+        lab.start(A).await;
+        b_is_right(&lab, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_where_only_its_data_directory_tells() {
+    let mut lab = of_the_time_alone("control").await;
+    lab.start(A).await;
+    let alone = lab.cluster(A).control.propose(set_config(1, "alone"));
+    assert!(alone.await.unwrap_err().is_retryable());
+    lab.start(B).await;
+    b_is_right(&lab, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_decided_in_silence_is_not_followed_and_what_it_decided_is_kept() {
+    let mut lab = of_the_time_alone("").await;
+    lab.start(A).await;
+    lab.commit(A, 1, "decided in silence").await;
+    lab.start(B).await;
+    b_is_right(&lab, &["decided in silence"]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_that_nobody_reaches_takes_nothing_from_the_first_machine() {
     let (mut lab, copy) = after_a_backup(Lab::pair_with_witness(), "").await;
@@ -265,13 +332,7 @@ async fn a_witness_gives_no_vote_for_less_than_it_knows_until_an_operator_goes_o
     old.put_back();
     lab.start(A).await;
 
-    let control = lab.cluster(A).control.clone();
-    eventually("there is no quorum", || {
-        control.status().health == Health::NoQuorum
-    })
-    .await;
-    let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
-    alone.await.unwrap();
+    lab.go_on_alone(A).await;
     lab.commit(A, 1, "it goes on from there").await;
     lab.all_voters(&[A, W]).await;
 }
@@ -306,16 +367,12 @@ async fn what_was_agreed_on_is_not_given_up_for_a_leader_that_has_forgotten_it()
     };
     assert_eq!(text(&lab, A).as_deref(), Some("acknowledged by A and B"));
 
-    // As its log says: this one is to be right.
-    lab.stop(B).await;
-    let control = lab.cluster(A).control.clone();
-    eventually("there is no quorum", || {
-        control.status().health == Health::NoQuorum
+    eventually("B contradicts A", || {
+        lab.cluster(A).control.status().contradicted
     })
     .await;
-    let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
-    alone.await.unwrap();
-    lab.start(B).await;
+    // As its log says: this one is to be right.
+    lab.go_on_alone(A).await;
     lab.all_voters(&[A, B, W]).await;
     eventually("what was acknowledged is there", || {
         text(&lab, B).as_deref() == Some("acknowledged by A and B")

@@ -7,7 +7,7 @@ mod support;
 use raft::{Cluster, Health, ProposeError, SurviveError};
 use raft_state::{ControlCommand, ControlLineage, ControlOutcome, SurvivalReason};
 use support::{A, B, Lab, W, eventually, put, set_config};
-use types::{Name, NodeId, Revision};
+use types::{Name, Revision};
 
 async fn commit(cluster: &Cluster, base: u64, text: &str) {
     let outcome = cluster.control.propose(set_config(base, text)).await;
@@ -36,13 +36,6 @@ async fn survive(cluster: &Cluster) -> ControlLineage {
         }
     }
     panic!("it has a quorum");
-}
-
-fn lineage(generation: u64, founder: NodeId) -> ControlLineage {
-    ControlLineage {
-        generation,
-        founder,
-    }
 }
 
 fn text(cluster: &Cluster) -> String {
@@ -87,7 +80,8 @@ async fn a_node_that_lost_its_peer_goes_on_alone_and_the_peer_joins_it_when_it_r
     // Frozen: nothing is agreed on without the other one.
     let frozen = left.control.propose(set_config(1, "frozen")).await;
     assert!(frozen.unwrap_err().is_retryable());
-    assert_eq!(survive(&left).await, lineage(2, A));
+    let begun = survive(&left).await;
+    assert_eq!((begun.generation, begun.founder), (2, A));
     // What was proposed while frozen is in the log, and may count now.
     let base = left.control.state().revision().0;
     commit(&left, base, "alone").await;
@@ -101,7 +95,7 @@ async fn a_node_that_lost_its_peer_goes_on_alone_and_the_peer_joins_it_when_it_r
     );
 
     lab.start(B).await;
-    together(&lab, lineage(2, A)).await;
+    together(&lab, begun).await;
     let state = lab.cluster(B).control.state();
     assert_eq!(text(lab.cluster(B)), "alone");
     assert!(state.candidates().is_empty(), "{:?}", state.candidates());
@@ -110,10 +104,7 @@ async fn a_node_that_lost_its_peer_goes_on_alone_and_the_peer_joins_it_when_it_r
         .iter()
         .map(|survival| (survival.lineage, survival.reason, survival.by.as_str()))
         .collect();
-    assert_eq!(
-        survivals,
-        [(lineage(2, A), SurvivalReason::Evidence, "policy")]
-    );
+    assert_eq!(survivals, [(begun, SurvivalReason::Evidence, "policy")]);
     let base = state.revision().0;
     commit(lab.cluster(B), base, "together again").await;
     eventually("it on A", || text(lab.cluster(A)) == "together again").await;
@@ -127,7 +118,7 @@ async fn a_survivor_that_is_restarted_is_still_the_survivor() {
     commit(lab.cluster(A), 0, "together").await;
     eventually("it on B", || text(lab.cluster(B)) == "together").await;
     lab.stop(A).await;
-    assert_eq!(survive(lab.cluster(B)).await, lineage(2, B));
+    let begun = survive(lab.cluster(B)).await;
     commit(lab.cluster(B), 1, "alone").await;
 
     lab.stop(B).await;
@@ -144,7 +135,7 @@ async fn a_survivor_that_is_restarted_is_still_the_survivor() {
     .await;
     commit(cluster, 2, "alone again").await;
     lab.start(A).await;
-    together(&lab, lineage(2, B)).await;
+    together(&lab, begun).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,8 +146,8 @@ async fn of_two_survivors_exactly_one_wins_and_the_other_s_commits_are_kept_by_n
     commit(lab.cluster(A), 0, "together").await;
     eventually("it on B", || text(lab.cluster(B)) == "together").await;
     lab.cut();
-    assert_eq!(survive(lab.cluster(A)).await, lineage(2, A));
-    assert_eq!(survive(lab.cluster(B)).await, lineage(2, B));
+    let of_a = survive(lab.cluster(A)).await;
+    let of_b = survive(lab.cluster(B)).await;
     commit(lab.cluster(A), 1, "A 2").await;
     for base in 1..8 {
         commit(lab.cluster(B), base, &format!("B {}", base + 1)).await;
@@ -164,7 +155,7 @@ async fn of_two_survivors_exactly_one_wins_and_the_other_s_commits_are_kept_by_n
 
     lab.mend();
 
-    together(&lab, lineage(2, B)).await;
+    together(&lab, of_b).await;
     for node in [A, B] {
         let state = lab.cluster(node).control.state();
         assert_eq!(text(lab.cluster(node)), "B 8");
@@ -174,10 +165,7 @@ async fn of_two_survivors_exactly_one_wins_and_the_other_s_commits_are_kept_by_n
             .map(|(name, candidate)| (name.as_str().to_owned(), candidate.record.text.clone()))
             .collect();
         assert_eq!(candidates, [("node-1-r2".to_owned(), "A 2".to_owned())]);
-        assert_eq!(
-            state.candidates().get("node-1-r2").unwrap().lineage,
-            lineage(2, A)
-        );
+        assert_eq!(state.candidates().get("node-1-r2").unwrap().lineage, of_a);
     }
     let drop = ControlCommand::DropCandidate {
         name: Name::from("node-1-r2"),
@@ -193,14 +181,14 @@ async fn a_loser_that_is_killed_while_it_gives_way_finishes_in_its_next_life() {
     lab.all_voters(&[A, B]).await;
     lab.cut();
     survive(lab.cluster(A)).await;
-    survive(lab.cluster(B)).await;
+    let of_b = survive(lab.cluster(B)).await;
     commit(lab.cluster(A), 0, "A 1").await;
     for base in 0..6 {
         commit(lab.cluster(B), base, "B").await;
     }
     lab.mend();
     eventually("A gives way", || {
-        lab.cluster(A).control.lineage().lineage == Some(lineage(2, B))
+        lab.cluster(A).control.lineage().lineage == Some(of_b)
     })
     .await;
     // Most likely before anything was handed over; the test holds wherever it was.
@@ -212,7 +200,7 @@ async fn a_loser_that_is_killed_while_it_gives_way_finishes_in_its_next_life() {
         "it goes on with what it had"
     );
     lab.mend();
-    together(&lab, lineage(2, B)).await;
+    together(&lab, of_b).await;
     let state = lab.cluster(B).control.state();
     assert_eq!(
         state.candidates().get("node-1-r1").unwrap().record.text,
@@ -226,7 +214,7 @@ async fn the_higher_generation_wins_however_little_it_has() {
     lab.start_all().await;
     lab.all_voters(&[A, B]).await;
     lab.cut();
-    survive(lab.cluster(A)).await;
+    let begun = survive(lab.cluster(A)).await;
     for base in 0..5 {
         commit(lab.cluster(A), base, "A").await;
     }
@@ -241,7 +229,7 @@ async fn the_higher_generation_wins_however_little_it_has() {
         Err(ProposeError::NoLeader { .. } | ProposeError::Unknown { .. })
     ));
     lab.mend();
-    together(&lab, lineage(2, A)).await;
+    together(&lab, begun).await;
     assert_eq!(text(lab.cluster(B)), "A");
 }
 
@@ -265,7 +253,7 @@ async fn a_witness_follows_the_survivor_and_can_be_none() {
     lab.stop(W).await;
 
     lab.start(B).await;
-    assert_eq!(survive(lab.cluster(B)).await, lineage(2, B));
+    let begun = survive(lab.cluster(B)).await;
     commit(lab.cluster(B), 1, "alone").await;
     lab.start(W).await;
     lab.start(A).await;
@@ -274,7 +262,7 @@ async fn a_witness_follows_the_survivor_and_can_be_none() {
     eventually("one lineage", || {
         [A, B, W].iter().all(|node| {
             let view = lab.cluster(*node).control.lineage();
-            view.lineage == Some(lineage(2, B)) && view.aside == 0
+            view.lineage == Some(begun) && view.aside == 0
         })
     })
     .await;

@@ -4,6 +4,7 @@
 //! first node that knew only itself would found a second cluster.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use identity::files;
@@ -12,33 +13,70 @@ use types::{Edition, NodeId};
 
 use super::node_toml::{self, BEGIN, END};
 
+/// Between two attempts at a file that cannot be written.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// Runs until the control group ends.
 pub(crate) async fn keep_members(file: PathBuf, me: NodeId, control: Control) {
     let mut agreed = control.watch();
-    let mut written = Vec::new();
+    let mut keeping = Keeping::default();
     loop {
         agreed.mark_unchanged();
         // Not what is applied: while a member catches up, that is lists from before it was there.
         let (members, edition) = control.roster();
-        if members.iter().any(|member| member.id == me) && members != written {
-            match extend(&file, &members, edition) {
-                Ok(Kept::Written) => tracing::info!(
-                    file = %file.display(),
-                    members = members.len(),
-                    "node.toml names the members"
-                ),
-                Ok(Kept::AsItIs) => {}
-                Err(error) => tracing::warn!(
-                    error = %format!("{error:#}"),
-                    file = %file.display(),
-                    "node.toml does not name the members"
-                ),
-            }
-            written = members;
+        if members.iter().any(|member| member.id == me) {
+            keeping.keep(&file, members, edition);
         }
-        if agreed.changed().await.is_err() {
+        let changed = agreed.changed();
+        let ended = if keeping.has_failed {
+            // What was not in time comes again after the next attempt.
+            let changed = tokio::time::timeout(RETRY, changed).await;
+            changed.is_ok_and(|changed| changed.is_err())
+        } else {
+            changed.await.is_err()
+        };
+        if ended {
             return;
         }
+    }
+}
+
+/// What is known of the file.
+#[derive(Default)]
+struct Keeping {
+    members: Vec<Member>,
+    edition: Edition,
+    has_failed: bool,
+}
+
+impl Keeping {
+    /// Writes the members if they are news, if the last attempt failed, or if the file is ahead of the lineage
+    /// that counts now: it would hide what is agreed on there.
+    fn keep(&mut self, file: &Path, members: Vec<Member>, edition: Edition) {
+        if members == self.members && edition >= self.edition && !self.has_failed {
+            return;
+        }
+        let kept = extend(file, &members, edition);
+        match &kept {
+            Ok(Kept::Written) => tracing::info!(
+                file = %file.display(),
+                members = members.len(),
+                "node.toml names the members"
+            ),
+            // Said once: it is tried again for ever.
+            Err(error) if !self.has_failed => tracing::warn!(
+                error = %format!("{error:#}"),
+                file = %file.display(),
+                every_s = RETRY.as_secs(),
+                "node.toml does not name the members; it is tried again"
+            ),
+            Ok(Kept::AsItIs) | Err(_) => {}
+        }
+        *self = Self {
+            members,
+            edition,
+            has_failed: kept.is_err(),
+        };
     }
 }
 
@@ -81,9 +119,8 @@ mod tests {
 
     #[test]
     fn a_file_that_we_made_is_extended_and_one_by_hand_is_left_alone() {
-        let folder = std::env::temp_dir().join(format!("tandem-seeds-{}", std::process::id()));
-        files::make_folder(&folder).unwrap();
-        let file = folder.join("node.toml");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
         let [a, b] = [(1, "a"), (2, "b")].map(|(id, name)| member(id, name, MemberKind::Node));
         let text = of(MemberKind::Node, std::slice::from_ref(&a)) + "# mine\n";
         files::replace(&file, &text, files::Readers::Everybody).unwrap();
@@ -102,6 +139,30 @@ mod tests {
 
         files::replace(&file, "cluster = \"x\"\n", files::Readers::Everybody).unwrap();
         assert_eq!(extend(&file, &both, later).unwrap(), Kept::AsItIs);
-        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again_and_a_shorter_log_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        let mut keeping = Keeping::default();
+        let [a, b] = [(1, "a"), (2, "b")].map(|(id, name)| member(id, name, MemberKind::Node));
+        let both = vec![a.clone(), b];
+        keeping.keep(&file, both.clone(), EDITION);
+        assert!(keeping.has_failed, "there is no file");
+
+        let text = of(MemberKind::Node, std::slice::from_ref(&a));
+        files::replace(&file, &text, files::Readers::Everybody).unwrap();
+        keeping.keep(&file, both.clone(), EDITION);
+        assert!(!keeping.has_failed);
+        assert!(files::read(&file).unwrap().contains("name = \"b\""));
+
+        let before = files::read(&file).unwrap();
+        let [later, other] = [41, 9].map(|index| Edition { index, ..EDITION });
+        keeping.keep(&file, both.clone(), later);
+        assert_eq!(files::read(&file).unwrap(), before, "the same members");
+        keeping.keep(&file, both, other);
+        let after = files::read(&file).unwrap();
+        assert!(after.contains(&other.to_string()), "{after}");
     }
 }

@@ -26,6 +26,13 @@ impl Desk {
         } else {
             view.doubts()
         };
+        if self.cluster.control.status().contradicted {
+            reasons.push(
+                "the other node leads with something else than what was agreed on here: its disk is an \
+                 older one"
+                    .to_owned(),
+            );
+        }
         if lineage.frozen || view.stands_still() {
             reasons.push(self.way_on(&view));
         }

@@ -10,6 +10,8 @@ const SECRET: u32 = 0o600;
 const SECRET_FOLDER: u32 = 0o700;
 /// Readable for everybody.
 const OPEN: u32 = 0o644;
+/// No key, certificate or list of members is larger.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +93,23 @@ pub fn create(path: &Path, content: &str, readers: Readers) -> Result<(), FileEr
 
 /// All of a text file.
 pub fn read(path: &Path) -> Result<String, FileError> {
-    std::fs::read_to_string(path).map_err(failed("read", path))
+    let text = |bytes| String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into());
+    bytes(path).and_then(text).map_err(failed("read", path))
+}
+
+/// All of a file. Whoever waits at a pipe or reads a device does not end: those are refused unopened.
+pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("it is a pipe or a device, and no file"));
+    }
+    if found.len() > MOST_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    std::fs::read(path)
 }
 
 fn write_new(path: &Path, content: &str, readers: Readers) -> Result<(), FileError> {
@@ -131,6 +149,25 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_unopened() {
+        let folder = tempfile::tempdir().unwrap();
+        let why = |path: &Path| bytes(path).unwrap_err();
+        assert_eq!(why(folder.path()).kind(), io::ErrorKind::IsADirectory);
+        let device = Path::new("/dev/zero");
+        assert!(why(device).to_string().contains("no file"));
+        let large = folder.path().join("large");
+        File::create(&large)
+            .unwrap()
+            .set_len(MOST_BYTES + 1)
+            .unwrap();
+        assert_eq!(why(&large).kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&large, [0xff]).unwrap();
+        assert_eq!(bytes(&large).unwrap(), [0xff]);
+        let refused = read(&large).unwrap_err();
+        assert_eq!(refused.source.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

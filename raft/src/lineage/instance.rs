@@ -113,7 +113,8 @@ impl Instance {
             generation: lineage.wire(),
             gate: Gate::default(),
             began_with_content,
-            contradicted: Arc::default(),
+            clock: local.clock,
+            contradiction: Arc::default(),
         };
         Ok(Self {
             running,

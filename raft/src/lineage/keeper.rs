@@ -20,8 +20,9 @@ const OUTLIVED: &str = "the other node knows a later life of this member: this i
                         runs with this member's certificate. Stop that one, if there is one; then start this \
                         member again";
 
-const OLDER_STORE: &str = "the store is an older one: the others know a later life of this member. What it holds is \
-                           dropped, and this node joins the cluster again as a new member";
+const OLDER_STORE: &str = "the store is an older one: there was a later life of this member. What others had to agree \
+                           to, they have; what it agreed on with itself is kept aside. It joins the cluster again \
+                           as a new member";
 
 /// What reaches the keeper.
 pub(crate) struct Channels {
@@ -63,6 +64,7 @@ impl Keeper {
         channels: &mut Channels,
     ) -> String {
         let mut owed: Owed = None;
+        let mut trails = self.control.local.trails;
         loop {
             let lineage = match self.lineage_of(&recovered) {
                 Some(lineage) => lineage,
@@ -74,6 +76,8 @@ impl Keeper {
                 return error.to_string();
             }
             let aside = std::mem::take(&mut recovered.aside);
+            // Only what was found when this process started can be older than it should be.
+            let forgets = std::mem::take(&mut trails) && recovered.decides_alone();
             let parts = (lineage, recovered);
             let started = Instance::start(&self.control, parts, &self.journal, &self.publisher);
             let instance = match started.await {
@@ -89,7 +93,11 @@ impl Keeper {
                 let _unheard = done.send(Ok(lineage));
             }
             let mut reign = Reign::new(self, &instance, &aside);
-            let end = reign.run(channels).await;
+            let end = if forgets {
+                End::Past(Past::Store)
+            } else {
+                reign.run(channels).await
+            };
             let aside = if reign.handed_over { Vec::new() } else { aside };
             self.control.seat.set(None);
             match self.turn(end, instance, aside).await {
@@ -160,8 +168,8 @@ impl Keeper {
         instance: Instance,
         aside: Vec<Aside>,
     ) -> Result<(Recovered<ControlGroup>, Owed), String> {
-        let (member, lineage) = (instance.running.id, instance.lineage);
-        let (to, member, holds) = match end {
+        let lineage = instance.lineage;
+        let (to, holds) = match end {
             End::Failed(reason) => return Err(reason),
             End::Survive(order) => return self.survive(order, instance, aside).await,
             End::Past(Past::Life) => {
@@ -171,27 +179,29 @@ impl Keeper {
             End::Past(Past::Store) => {
                 let life = self.control.local.incarnation;
                 tracing::error!(
-                    store_of = member.incarnation.0,
+                    store_of = instance.running.id.incarnation.0,
                     life = life.0,
                     "{OLDER_STORE}"
                 );
-                (
-                    lineage,
-                    MemberId {
-                        incarnation: life,
-                        ..member
-                    },
-                    false,
-                )
+                // What others had to agree to, they have.
+                (lineage, instance.running.has_quorum_alone())
             }
             End::Yield(to) => {
                 tracing::warn!(from = %lineage, %to, "gives way; what only this node has is kept aside");
-                (to, member, true)
+                (to, true)
             }
             // Something may have come in at the last moment: then it is kept like anything else.
-            End::Adopt(to) => (to, member, true),
+            End::Adopt(to) => (to, true),
+        };
+        // It may have voted there as the member that it was.
+        let member = MemberId {
+            incarnation: self.control.local.incarnation,
+            ..instance.running.id
         };
         let held = instance.end().await?;
+        if to != lineage {
+            self.control.local.roster.enter(to.generation);
+        }
         let from = (holds && !held.is_empty()).then_some(lineage);
         let turn = held.emptied(member, from, to, aside);
         Ok((self.write(turn).await?, None))
@@ -243,7 +253,7 @@ impl Keeper {
     fn survival(&self, order: &Order, lineage: ControlLineage, held: &Held) -> Survival {
         let local = &self.control.local;
         Survival {
-            lineage: lineage.next(local.me.id),
+            lineage: lineage.next(local.me.id, local.incarnation),
             reason: order.reason,
             by: order.by.clone(),
             at_unix_ms: local.clock.unix_millis(),

@@ -88,9 +88,12 @@ impl Server {
                 reply(&answer)
             }
             Kind::Vote | Kind::PreVote => {
-                let sieved = sieved(&running, question(payload)?, move |state, question| {
-                    ears.candidacy::<G>(state, question)
-                });
+                let sieved = sieved(
+                    &running,
+                    None,
+                    question(payload)?,
+                    move |state, question| ears.candidacy::<G>(state, question),
+                );
                 let question = sieved.await?;
                 let answer = if message.kind() == Kind::Vote {
                     raft.vote(question).await
@@ -101,9 +104,12 @@ impl Server {
             }
             Kind::TransferLeader if self.local.is_witness() => Err(wrong("a witness never leads")),
             Kind::TransferLeader => {
-                let sieved = sieved(&running, question(payload)?, move |state, question| {
-                    ears.transfer::<G>(state, question)
-                });
+                let sieved = sieved(
+                    &running,
+                    None,
+                    question(payload)?,
+                    move |state, question| ears.transfer::<G>(state, question),
+                );
                 let answer = raft.handle_transfer_leader(sieved.await?).await;
                 reply(&answer.map_err(ended)?)
             }
@@ -201,12 +207,17 @@ impl Server {
             position,
         } = Announced::<G>::read(&first, self.local.me.kind)?;
         let ears = self.ears(source);
-        let sieved = sieved(&running, (meta, None), move |state, (meta, higher)| {
-            let mine = *state.vote_ref();
-            let lower = vote.partial_cmp(&mine).is_none_or(Ordering::is_lt);
-            *higher = lower.then_some(mine);
-            ears.snapshot::<G>(state, &vote, meta)
-        });
+        let sieved = sieved(
+            &running,
+            Some(vote),
+            (meta, None),
+            move |state, (meta, higher)| {
+                let mine = *state.vote_ref();
+                let lower = vote.partial_cmp(&mine).is_none_or(Ordering::is_lt);
+                *higher = lower.then_some(mine);
+                ears.snapshot::<G>(state, &vote, meta)
+            },
+        );
         let (meta, higher) = sieved.await?;
         let now = || self.local.clock.now();
         let partials = &self.partials;

@@ -73,7 +73,7 @@ impl Turns {
         let mut introduced = None;
         if let Some(agreed) = news {
             introduced = Some(introduce(running, vote, agreed).await);
-            question = sieved(running, question, check).await?;
+            question = sieved(running, Some(vote), question, check).await?;
         }
         let previous = question.prev_log_id;
         let last = question.entries.last().map(RaftEntry::log_id);
@@ -112,7 +112,7 @@ impl Turns {
         let (mut snapshot, news) = checked(running, vote, snapshot, check).await?;
         if let Some(agreed) = news {
             drop(introduce(running, vote, agreed).await);
-            snapshot = sieved(running, snapshot, check).await?;
+            snapshot = sieved(running, Some(vote), snapshot, check).await?;
         }
         let last = snapshot.meta.last_log_id;
         let raft = running.raft.clone();
@@ -133,9 +133,10 @@ impl Turns {
     }
 }
 
-/// `question`, if the consensus may hear it as it stands now.
+/// `question`, if the consensus may hear it as it stands now. A leader asks by its `vote`.
 pub(super) async fn sieved<G: Group, Q: Send + 'static>(
     running: &Running<G>,
+    vote: Option<Vote<G>>,
     mut question: Q,
     check: impl FnOnce(&RaftState<Types<G>>, &mut Q) -> Result<(), Absurd> + Send + 'static,
 ) -> Result<Q, Failure> {
@@ -143,8 +144,8 @@ pub(super) async fn sieved<G: Group, Q: Send + 'static>(
         .raft
         .with_raft_state(move |state| check(state, &mut question).map(|()| question));
     let checked = checked.await.map_err(ended)?;
-    if let Err(Absurd::Contradicts(index)) = &checked {
-        running.contradicted(*index);
+    if let (Err(Absurd::Contradicts(index)), Some(vote)) = (&checked, vote) {
+        running.contradicted(vote, *index);
     }
     Ok(checked?)
 }
@@ -156,12 +157,17 @@ async fn checked<G: Group, Q: Send + 'static>(
     question: Q,
     check: impl FnOnce(&RaftState<Types<G>>, &mut Q) -> Result<(), Absurd> + Send + 'static,
 ) -> Result<(Q, Option<Option<LogId<G>>>), Failure> {
-    sieved(running, (question, None), move |state, (question, news)| {
-        if vote > *state.vote_ref() {
-            *news = Some(state.local_committed().copied());
-        }
-        check(state, question)
-    })
+    sieved(
+        running,
+        Some(vote),
+        (question, None),
+        move |state, (question, news)| {
+            if vote > *state.vote_ref() {
+                *news = Some(state.local_committed().copied());
+            }
+            check(state, question)
+        },
+    )
     .await
 }
 

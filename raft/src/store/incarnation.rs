@@ -18,27 +18,38 @@ const FILE: &str = "incarnation";
 /// of Unix time get there in the year 2105.
 const LAST: u32 = u32::MAX - (1 << 24);
 
+/// So many seconds may lives be ahead of a clock that is right: several begin within one second where somebody
+/// starts a node again and again.
+const OUTRUN: u64 = 3_600;
+
 /// The life that begins after `last`, the last one that began here.
 ///
 /// A node whose disk was replaced knows of none, and must not become one of its own earlier lives. So the
 /// count is never behind `unix_seconds`, and, since clocks of new machines are sometimes behind, above the
-/// newest life that the other members know of. It never goes back: a disk that has seen the last number is
-/// refused.
+/// newest life that the other members know of. Where the clock is of no use, `skip` lives are left out: what
+/// begins twice from one disk, brought back in between, must not become the same life twice. The count never
+/// goes back: a disk that has seen the last number is refused.
 pub(crate) fn next_incarnation(
     last: Option<Incarnation>,
     unix_seconds: u64,
     known: Option<Incarnation>,
+    skip: u8,
 ) -> io::Result<Incarnation> {
     let by_time = u32::try_from(unix_seconds).ok();
-    let known = known.and_then(|known| known.0.checked_add(1));
+    let newest = u64::from(last.max(known).map_or(0, |newest| newest.0));
+    let skip = if newest > unix_seconds.saturating_add(OUTRUN) {
+        u32::from(skip)
+    } else {
+        0
+    };
+    let known = known.and_then(|known| known.0.checked_add(1)?.checked_add(skip));
     let told = [by_time, known].into_iter().flatten();
     let told = told.filter(|life| *life <= LAST).max();
     let counted = last
         .map_or(0, |last| last.0)
         .checked_add(1)
-        .ok_or_else(|| {
-            io::Error::other("its lives are used up: remove this member and join anew")
-        })?;
+        .ok_or_else(|| io::Error::other("its lives are used up: remove this member and join anew"))?
+        .saturating_add(skip);
     Ok(Incarnation(told.map_or(counted, |told| told.max(counted))))
 }
 
@@ -82,7 +93,7 @@ mod tests {
     /// Starts once, as a machine whose clock says `seconds` and to whom the others say `known`.
     fn start(folder: &Path, seconds: u64, known: Option<u32>) -> io::Result<Incarnation> {
         let last = last_incarnation(folder)?;
-        let begins = next_incarnation(last, seconds, known.map(Incarnation))?;
+        let begins = next_incarnation(last, seconds, known.map(Incarnation), 0)?;
         note_incarnation(folder, begins)?;
         Ok(begins)
     }
@@ -120,8 +131,23 @@ mod tests {
     }
 
     #[test]
+    fn lives_are_left_out_where_the_clock_is_of_no_use() {
+        let next = |seconds, known: Option<u32>| {
+            let known = known.map(Incarnation);
+            next_incarnation(Some(Incarnation(10_000)), seconds, known, 7).unwrap()
+        };
+        assert_eq!(next(20_000, None), Incarnation(20_000));
+        assert_eq!(next(9_999, None), Incarnation(10_001), "it was outrun");
+        assert_eq!(next(9, None), Incarnation(10_008));
+        assert_eq!(next(9, Some(20_000)), Incarnation(20_008));
+        assert_eq!(next(9, Some(u32::MAX - 1)), Incarnation(10_008));
+        let nearly = next_incarnation(Some(Incarnation(u32::MAX - 1)), 9, None, 7);
+        assert_eq!(nearly.unwrap(), Incarnation(u32::MAX));
+    }
+
+    #[test]
     fn no_count_goes_back_and_the_last_one_is_refused() {
-        let after = |last| next_incarnation(Some(Incarnation(last)), 9, None);
+        let after = |last| next_incarnation(Some(Incarnation(last)), 9, None, 0);
         for last in [LAST - 1, LAST, LAST + 1, u32::MAX - 1] {
             assert_eq!(after(last).unwrap(), Incarnation(last + 1));
         }

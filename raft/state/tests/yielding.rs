@@ -8,7 +8,7 @@ use core::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use raft_state::yielding::{Action, Event, Question, Yielding};
-use raft_state::{ControlLineage, Standing};
+use raft_state::{ControlLineage, Incarnation, Standing};
 use types::{Instant, Name, NodeId};
 
 /// What may happen, in any order. Sides are 0 and 1.
@@ -115,7 +115,7 @@ fn node(side: usize) -> NodeId {
 impl World {
     fn new((first, second): (u64, u64)) -> Self {
         let side = |index: usize, committed| {
-            let lineage = ControlLineage::first(NodeId(1)).next(node(index));
+            let lineage = ControlLineage::first(NodeId(1)).next(node(index), Incarnation(9));
             Side {
                 machine: Yielding::new(Name::from(NAMES[index]), lineage, 1 << 32),
                 lineage,
@@ -165,7 +165,7 @@ impl World {
             Step::Survive(side) => {
                 let this = &mut self.sides[side];
                 if this.aside.is_none() && this.lineage.generation < 4 {
-                    this.lineage = this.lineage.next(node(side));
+                    this.lineage = this.lineage.next(node(side), Incarnation(9));
                     // The foundation itself is entries, too.
                     this.committed += 2;
                     let lineage = this.lineage;

@@ -3,11 +3,12 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use raft::Cluster;
+use raft::{Cluster, Health};
+use raft_state::{ControlLineage, SurvivalReason};
 use runtime::Subsystem;
 use types::NodeId;
 
-use super::{DEADLINE, Lab};
+use super::{DEADLINE, Lab, eventually};
 
 /// A copy of a folder, and where it was taken.
 pub(crate) struct Backup {
@@ -47,6 +48,17 @@ impl Lab {
                 .unwrap();
             std::fs::write(&noted, format!("{}\n", life + lives)).unwrap();
         }
+    }
+
+    /// An operator has `node` go on without the others, when it has noticed that they are missing.
+    pub(crate) async fn go_on_alone(&self, node: NodeId) -> ControlLineage {
+        let control = self.cluster(node).control.clone();
+        eventually("there is no quorum", || {
+            control.status().health == Health::NoQuorum
+        })
+        .await;
+        let alone = control.survive(SurvivalReason::Operator, "uid 0".to_owned());
+        alone.await.unwrap()
     }
 
     /// Starts a copy of a member beside it, which the others cannot reach.

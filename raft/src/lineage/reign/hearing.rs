@@ -11,7 +11,10 @@ use crate::plan::MemberKind;
 
 impl<'a> Reign<'a> {
     pub(super) fn heard(&mut self, answers: &[HelloReply], work: &Work<'a>) -> Option<End> {
-        if let Some(to) = self.abandoned(answers) {
+        let left = self
+            .abandoned(answers)
+            .or_else(|| self.left_behind(answers));
+        if let Some(to) = left {
             return Some(End::Yield(to));
         }
         answers
@@ -58,11 +61,35 @@ impl<'a> Reign<'a> {
         }
         let same_lineage = formed_in(answer) == Some(self.lineage);
         let has_successor = Incarnation(answer.control_life) > self.running.id.incarnation;
-        // As in `start`: with two members no vote can be given twice.
-        let may_vote_twice = local.roster.now().members().len() > 2;
+        // As in `start`: two that agree need each other's votes, so that none can be given twice.
+        let may_vote_twice =
+            local.roster.now().members().len() > 2 || self.running.has_quorum_alone();
         let forgot = may_vote_twice && local.has_not_seen(in_force);
         let has_begun = self.running.id.incarnation == local.incarnation;
         (same_lineage && !has_begun && (has_successor || forgot)).then_some(Past::Store)
+    }
+
+    /// A node that can come to no agreement in its lineage any more, because those it needs for it are in another
+    /// one of this generation, has no figure to compare, and would wait for ever. It gives way to one that has
+    /// a leader: that one needs nobody from here, so its members do not give way in their turn.
+    fn left_behind(&self, answers: &[HelloReply]) -> Option<ControlLineage> {
+        let local = &self.keeper.control.local;
+        if local.is_witness() || !self.running.is_formed() || self.machine.standing().is_some() {
+            return None;
+        }
+        let rival = |answer: &HelloReply| {
+            formed_in(answer).filter(|lineage| {
+                *lineage != self.lineage && lineage.generation == self.lineage.generation
+            })
+        };
+        let gone = answers.iter().filter(|answer| rival(answer).is_some());
+        let gone = gone.filter_map(node_of).collect();
+        if self.running.has_quorum_without(&gone) {
+            return None;
+        }
+        let leads = |answer: &&HelloReply| answer.control_committed.is_some();
+        let leaders = answers.iter().filter(|answer| is_node(local, answer));
+        leaders.filter(leads).filter_map(rival).max()
     }
 
     /// A witness never stands for itself: when every node is in another lineage that is not older, its
@@ -93,8 +120,11 @@ impl<'a> Reign<'a> {
 }
 
 fn is_node(local: &Local, answer: &HelloReply) -> bool {
-    let node = u8::try_from(answer.node).map(NodeId);
-    node.is_ok_and(|node| local.kind_of(node) == MemberKind::Node)
+    node_of(answer).is_some_and(|node| local.kind_of(node) == MemberKind::Node)
+}
+
+fn node_of(answer: &HelloReply) -> Option<NodeId> {
+    u8::try_from(answer.node).ok().map(NodeId)
 }
 
 /// The lineage that the one who answers takes part in.

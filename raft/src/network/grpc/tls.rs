@@ -159,7 +159,7 @@ fn subject(cluster: &str, name: &Name) -> Option<Subject> {
 /// Reads the files of a member.
 pub(crate) fn read(files: &TlsFiles) -> Result<Credentials, StartError> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| StartError::TlsFile {
+        identity::files::bytes(path).map_err(|source| StartError::TlsFile {
             path: path.to_owned(),
             source,
         })

@@ -44,6 +44,25 @@ impl Recovered<ControlGroup> {
             .unwrap_or_else(|| state_upto(self.snapshot.as_ref(), &self.log, upto))
     }
 
+    /// Whether the member that the store belongs to could agree on something with itself.
+    pub(crate) fn decides_alone(&self) -> bool {
+        let of_snapshot = self
+            .snapshot
+            .as_ref()
+            .map(|(meta, _)| &meta.last_membership);
+        let mut of_log = self
+            .log
+            .entries
+            .values()
+            .filter_map(|entry| match &entry.payload {
+                EntryPayload::Membership(membership) => Some(membership),
+                EntryPayload::Blank | EntryPayload::Normal(_) => None,
+            });
+        let of_snapshot = of_snapshot.map(openraft::StoredMembership::membership);
+        let newest = of_log.next_back().or(of_snapshot);
+        newest.is_some_and(|membership| membership.voter_ids().count() == 1)
+    }
+
     /// Where in the log that is. What was kept of a lineage that lost is older than anything.
     pub(crate) fn edition(&self) -> Edition {
         let covered = self

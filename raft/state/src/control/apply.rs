@@ -6,6 +6,7 @@ use types::{Epoch, Name, NodeId, Revision};
 
 use super::candidate::{Candidate, Kept};
 use super::command::{ControlCommand, ControlOutcome};
+use super::lineage::ControlLineage;
 use super::state::{ConfigRecord, ControlState, Lineage, Role};
 use crate::port_block;
 
@@ -157,8 +158,10 @@ impl ControlState {
     /// it is taken in.
     fn under(&self) -> u64 {
         let begun = self.survivals.iter().next_back();
-        let begun = begun.map_or(0, |survival| survival.lineage.wire());
-        begun.max(self.lineage.map_or(0, |current| current.under))
+        let begun = begun.map(|survival| survival.lineage);
+        let known = self.lineage.map_or(0, |current| current.under);
+        let last = begun.max(ControlLineage::from_wire(known));
+        last.map_or(0, ControlLineage::wire)
     }
 
     fn form_state(&mut self, wanted: Lineage) -> ControlOutcome {

@@ -70,6 +70,7 @@ fn parted_at(lost: &ControlState, winner: &ControlState) -> Option<Revision> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Incarnation;
     use crate::control::{ControlOutcome, SurvivalReason};
 
     const A: NodeId = NodeId(1);
@@ -90,6 +91,7 @@ mod tests {
         let survival = Survival {
             lineage: ControlLineage {
                 generation,
+                life: Incarnation(9),
                 founder,
             },
             reason: SurvivalReason::Evidence,
@@ -103,6 +105,7 @@ mod tests {
     fn names(lost: &ControlState, winner: &ControlState) -> Vec<String> {
         let lineage = ControlLineage {
             generation: 2,
+            life: Incarnation(9),
             founder: B,
         };
         let commands = candidates_of(lost, (B, &Name::from("b"), lineage), winner);
@@ -161,6 +164,7 @@ mod tests {
         survive(&mut second, 2, A);
         let lineage = ControlLineage {
             generation: 2,
+            life: Incarnation(9),
             founder: B,
         };
         for command in candidates_of(&first, (B, &Name::from("b"), lineage), &second) {

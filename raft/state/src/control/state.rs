@@ -53,10 +53,15 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// The number that travels with every message: unequal for unequal generations, whichever lineage of
-    /// the control group decided them.
+    /// The number that travels with every message: unequal for unequal generations, whichever life of a
+    /// founder began the lineage of the control group that decided them. Where these lineages have unequal
+    /// founders, two numbers are equal once in four billion times.
     pub const fn wire(self) -> u64 {
-        (self.under << 32) | (self.generation << 8) & 0xffff_ff00 | self.founder.0 as u64
+        // Odd: no two lives come to the same.
+        const SPREAD: u64 = 0x9e37_79b9;
+        let life = self.under >> u32::BITS;
+        let under = self.under ^ life.wrapping_mul(SPREAD);
+        (under << u32::BITS) | (self.generation << 8) & 0xffff_ff00 | self.founder.0 as u64
     }
 
     /// What counts the foundations in the number of [`Lineage::wire`].

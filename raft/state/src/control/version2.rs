@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_generation_of_version_2_was_decided_in_the_last_lineage() {
-        let lineage = ControlLineage::first(NodeId(1)).next(NodeId(2));
+        let lineage = ControlLineage::first(NodeId(1)).next(NodeId(2), Incarnation(9));
         let mut survivals = Survivals::default();
         survivals.record(&Survival {
             lineage,

@@ -37,7 +37,7 @@ fn first() -> ControlLineage {
 
 fn survival() -> Survival {
     Survival {
-        lineage: first().next(ME.node),
+        lineage: first().next(ME.node, LIFE),
         reason: SurvivalReason::Evidence,
         by: "policy".to_owned(),
         at_unix_ms: 9,
@@ -119,7 +119,7 @@ fn a_survivor_goes_on_with_the_whole_log_whether_committed_or_not() {
 #[test]
 fn who_gives_way_keeps_everything_aside_and_begins_with_nothing_else() {
     let mut store = disk();
-    let to = first().next(NodeId(1));
+    let to = first().next(NodeId(1), LIFE);
     let (changes, begun) = held(&store)
         .emptied(ME, Some(first()), to, Vec::new())
         .unwrap();
@@ -136,7 +136,7 @@ fn who_gives_way_keeps_everything_aside_and_begins_with_nothing_else() {
     assert_eq!(aside.state().unwrap().revision(), Revision(3));
 
     // Giving way again before anything was handed over loses nothing.
-    let again = to.next(NodeId(1));
+    let again = to.next(NodeId(1), LIFE);
     let (changes, _) = held(&store)
         .emptied(ME, Some(to), again, after.aside)
         .unwrap();
@@ -199,7 +199,7 @@ fn give_way_until_the_power_fails(disk: &MemoryStore, writes: u32) {
         disk: disk.clone(),
         writes_left: writes,
     };
-    let to = first().next(NodeId(1));
+    let to = first().next(NodeId(1), LIFE);
     let found = reopened(disk);
     if found.lineage != Some(to) {
         let from = found.lineage;
@@ -234,7 +234,7 @@ fn a_crash_after_any_write_ends_where_no_crash_does() {
             give_way_until_the_power_fails(&disk, u32::MAX);
             let end = reopened(&disk);
             assert!(end.is_blank() && end.aside.is_empty());
-            assert_eq!(end.lineage, Some(first().next(NodeId(1))));
+            assert_eq!(end.lineage, Some(first().next(NodeId(1), LIFE)));
         }
     }
 }
@@ -253,7 +253,7 @@ fn only_what_is_known_to_be_agreed_on_is_called_common() {
     let (changes, begun) = begun.unwrap().unwrap();
     store.write(&changes).unwrap();
     let lineage = begun.lineage.unwrap();
-    let next = lineage.next(NodeId(1));
+    let next = lineage.next(NodeId(1), LIFE);
     let (changes, given_way) = held(&store)
         .emptied(ME, Some(lineage), next, Vec::new())
         .unwrap();
@@ -270,7 +270,7 @@ fn who_gave_way_to_a_node_that_is_gone_goes_on_with_what_it_kept_aside() {
     let of_winner = Change::Put(Key::Entry(0), encode(&entry).unwrap());
     for sent in [vec![], vec![of_winner]] {
         let mut store = disk();
-        let to = first().next(NodeId(1));
+        let to = first().next(NodeId(1), LIFE);
         let given_way = held(&store).emptied(ME, Some(first()), to, Vec::new());
         store.write(&given_way.unwrap().0).unwrap();
         assert!(held(&store).is_empty());
@@ -279,7 +279,7 @@ fn who_gave_way_to_a_node_that_is_gone_goes_on_with_what_it_kept_aside() {
 
         let back = held(&store).taken_back(&aside[0]).unwrap();
         let survival = Survival {
-            lineage: to.next(ME.node),
+            lineage: to.next(ME.node, LIFE),
             ..survival()
         };
         let refounded = back.refounded(ME, LIFE, &survival, aside);

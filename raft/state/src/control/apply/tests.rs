@@ -37,7 +37,7 @@ fn the_checksum_follows_every_part_of_the_state() {
     let mut state = ControlState::default();
     let mut seen = vec![state.checksum()];
     let survival = ControlCommand::Survived(Survival {
-        lineage: ControlLineage::first(A).next(B),
+        lineage: ControlLineage::first(A).next(B, Incarnation(9)),
         reason: SurvivalReason::Evidence,
         by: "policy".to_owned(),
         at_unix_ms: 7,
@@ -75,7 +75,7 @@ fn candidate(revision: u64, text: &str) -> Candidate {
             at_unix_ms: 7,
         },
         node: B,
-        lineage: ControlLineage::first(A).next(B),
+        lineage: ControlLineage::first(A).next(B, Incarnation(9)),
     }
 }
 

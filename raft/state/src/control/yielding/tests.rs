@@ -3,6 +3,7 @@
 use types::NodeId;
 
 use super::*;
+use crate::cluster::Incarnation;
 
 const NOW: Instant = Instant::START;
 
@@ -10,6 +11,7 @@ fn standing(founder: u8, generation: u64, committed: u64) -> Standing {
     Standing {
         lineage: ControlLineage {
             generation,
+            life: Incarnation(9),
             founder: NodeId(founder),
         },
         committed,

@@ -43,7 +43,7 @@ fn the_same_generation_in_two_lineages_has_two_numbers() {
     let survived = |founder| {
         let mut state = common.clone();
         state.apply(&ControlCommand::Survived(Survival {
-            lineage: ControlLineage::first(A).next(founder),
+            lineage: ControlLineage::first(A).next(founder, Incarnation(9)),
             reason: SurvivalReason::Evidence,
             by: "policy".to_owned(),
             at_unix_ms: 1,
@@ -106,7 +106,7 @@ fn snapshots_of_another_version_are_refused_by_number() {
 fn a_survival_is_recorded_once() {
     let mut state = ControlState::default();
     let survived = ControlCommand::Survived(Survival {
-        lineage: ControlLineage::first(A).next(B),
+        lineage: ControlLineage::first(A).next(B, Incarnation(9)),
         reason: SurvivalReason::Thaw,
         by: "root".to_owned(),
         at_unix_ms: 7,
