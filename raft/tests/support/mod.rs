@@ -10,6 +10,7 @@
     reason = "each file of tests is a crate of its own and uses a part"
 )]
 
+mod agreement;
 pub(crate) mod backup;
 mod cut;
 
@@ -19,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raft::{
-    Cluster, ClusterPlan, GroupStatus, Health, Limits, Listen, Member, MemberKind, MemberRole,
-    StartError, StoreKind, Timing, TlsFiles,
+    Cluster, ClusterPlan, Limits, Listen, Member, MemberKind, StartError, StoreKind, Timing,
+    TlsFiles,
 };
 use raft_state::{ControlCommand, ControlOutcome};
 use runtime::{Clock, Subsystem};
@@ -50,7 +51,6 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     );
 }
 
-/// A configuration commit on `base`.
 /// Waits for the next second, so that a life begins that has a number of its own.
 pub(crate) async fn next_second() {
     let second = || Clock::start().unix_millis() / 1_000;
@@ -58,6 +58,7 @@ pub(crate) async fn next_second() {
     eventually("the next second", || second() > now).await;
 }
 
+/// A configuration commit on `base`.
 pub(crate) fn set_config(base: u64, text: &str) -> ControlCommand {
     ControlCommand::SetConfig {
         base: Revision(base),
@@ -384,57 +385,5 @@ impl Lab {
         let mut bytes = Vec::new();
         collect(&self.data_dir(id), &mut bytes);
         bytes
-    }
-
-    /// Waits until `members` agree among themselves, and checks that `stranger` is none of them: it has
-    /// tried as long as they took, and is turned away at its first message.
-    pub(crate) async fn refused(&self, stranger: NodeId, members: &[NodeId]) {
-        self.voters_among(members, members).await;
-        let proposer = &self.cluster(members[0]).control;
-        for number in 0..5 {
-            proposer
-                .propose(set_config(number, "without it"))
-                .await
-                .unwrap();
-        }
-        for member in members {
-            let status = self.cluster(*member).control.status();
-            assert_eq!(status.member(stranger).unwrap().role, MemberRole::Absent);
-        }
-        let status = self.cluster(stranger).control.status();
-        assert_eq!(status.leader, None);
-    }
-
-    /// Waits until everybody who runs knows `ids` as the voters of both groups, led by somebody.
-    pub(crate) async fn all_voters(&self, ids: &[NodeId]) {
-        let running: Vec<_> = self.running.keys().copied().collect();
-        self.voters_among(&running, ids).await;
-    }
-
-    async fn voters_among(&self, asked: &[NodeId], ids: &[NodeId]) {
-        let complete = |status: &GroupStatus| {
-            status.health == Health::Ok
-                && status.leader.is_some()
-                && ids.iter().all(|id| {
-                    status
-                        .member(*id)
-                        .is_some_and(|member| member.role == MemberRole::Voter)
-                })
-        };
-        // An earlier life of a node's number may still be the one that votes.
-        let of_now = |state: &GroupStatus| {
-            ids.iter().all(|id| {
-                let running = self.running.get(id);
-                let voting = state.member(*id).and_then(|member| member.incarnation);
-                running.is_none_or(|(_, cluster)| voting == Some(cluster.state.incarnation()))
-            })
-        };
-        eventually("everybody votes in both groups", || {
-            asked.iter().map(|id| self.cluster(*id)).all(|cluster| {
-                let state = cluster.state.status();
-                complete(&cluster.control.status()) && complete(&state) && of_now(&state)
-            })
-        })
-        .await;
     }
 }

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::control::{ControlCommand, ControlOutcome, ControlState};
 
+mod certificates;
+mod dismissals;
+
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 const W: NodeId = NodeId(3);
@@ -231,58 +234,6 @@ fn who_replaces_a_member_takes_its_number_and_name_and_ends_its_certificates() {
 }
 
 #[test]
-fn a_renewed_certificate_is_known_beside_the_old_one_until_that_expires() {
-    let mut members = inviting();
-    members.apply(&set(record(A, "a", 2), Certificates::Add));
-    for certificate in [1, 2] {
-        assert_eq!(members.judge(A, print(certificate)), Judgement::Known);
-    }
-    let later = MembersCommand::SetMember {
-        record: record(A, "a", 3),
-        certificates: Certificates::Add,
-        now_unix_s: 10_000,
-    };
-    members.apply(&later);
-    assert_eq!(members.judge(A, print(1)), Judgement::OtherCertificate);
-    assert_eq!(members.judge(A, print(3)), Judgement::Known);
-    // The same proposal a second time changes nothing.
-    let before = members.clone();
-    members.apply(&later);
-    assert_eq!(members, before);
-}
-
-#[test]
-fn a_member_shows_its_newest_certificates_alone() {
-    let mut members = inviting();
-    for certificate in 2..10 {
-        members.apply(&set(record(A, "a", certificate), Certificates::Add));
-    }
-    assert_eq!(members.get(A).unwrap().certificates.len(), 4);
-    assert_eq!(members.judge(A, print(5)), Judgement::OtherCertificate);
-    assert_eq!(members.judge(A, print(6)), Judgement::Known);
-    assert_eq!(members.owner_of(print(6)).unwrap().id, A);
-}
-
-#[test]
-fn who_leaves_does_not_stay_by_renewing_and_is_nobody_once_removed() {
-    let mut members = inviting();
-    members.apply(&set(record(B, "b", 2), Certificates::Add));
-    members.apply(&MembersCommand::Retire { id: B });
-    members.apply(&set(record(B, "b", 3), Certificates::Add));
-    let leaving = members.get(B).unwrap();
-    assert_eq!(leaving.standing, MemberStanding::Leaving);
-    members.apply(&MembersCommand::RemoveMember { id: B });
-    assert_eq!(members.judge(B, print(3)), Judgement::NotAMember);
-    assert_eq!(members.owner_of(print(3)), None);
-    for command in [
-        MembersCommand::RemoveMember { id: B },
-        MembersCommand::Retire { id: B },
-    ] {
-        assert_eq!(members.apply(&command), MembersOutcome::NotAMember);
-    }
-}
-
-#[test]
 fn two_members_never_have_one_name() {
     let mut members = inviting();
     assert_eq!(
@@ -393,79 +344,4 @@ proptest! {
             prop_assert_eq!(names.len(), count);
         }
     }
-}
-
-#[test]
-fn who_was_removed_is_told_by_whom_and_who_is_leaving_is_still_heard() {
-    let mut members = Members::default();
-    members.apply(&set(record(A, "a", 1), Certificates::Add));
-    members.apply(&set(record(B, "b", 2), Certificates::Add));
-    let dismiss = MembersCommand::Dismiss {
-        id: B,
-        by: "uid 0 on a".to_owned(),
-        now_unix_s: 77,
-    };
-    assert_eq!(members.apply(&dismiss), MembersOutcome::Retiring);
-    // Its vote is still needed, so that the others can agree on its end.
-    assert_eq!(members.dismissal(B, print(2)), None);
-    members.apply(&set(record(B, "b", 3), Certificates::Add));
-    members.apply(&MembersCommand::RemoveMember { id: B });
-    for shown in [2, 3] {
-        let dismissal = members.dismissal(B, print(shown)).unwrap();
-        assert_eq!(dismissal.at_unix_s, 77);
-        let by = "uid 0 on a".to_owned();
-        assert_eq!(dismissal.cause, DismissalCause::Removed { by });
-    }
-    assert_eq!(members.dismissal(A, print(1)), None);
-    assert_eq!(
-        members.dismissal(W, print(9)),
-        None,
-        "nobody knows that one yet"
-    );
-    assert_eq!(members.apply(&dismiss), MembersOutcome::NotAMember);
-}
-
-#[test]
-fn a_replaced_machine_is_told_apart_from_the_one_in_its_place() {
-    let mut members = Members::default();
-    members.apply(&set(record(B, "b", 2), Certificates::Add));
-    members.apply(&set(record(B, "b", 3), Certificates::Replace));
-    let old = members.dismissal(B, print(2)).unwrap();
-    assert_eq!(old.cause, DismissalCause::Replaced);
-    assert_eq!(members.dismissal(B, print(3)), None);
-    assert_eq!(members.removal(B), None, "its number is a member's");
-}
-
-#[test]
-fn dismissals_are_forgotten_before_they_are_many() {
-    let mut members = Members::default();
-    for certificate in 1..=100 {
-        let mode = Certificates::Replace;
-        members.apply(&set(record(B, "b", certificate), mode));
-    }
-    assert_eq!(members.dismissals.len(), Members::MAX_DISMISSALS);
-    assert!(members.dismissal(B, print(99)).is_some());
-    assert_eq!(members.dismissal(B, print(7)).map(|known| known.id), None);
-}
-
-#[test]
-fn a_later_certificate_may_be_a_renewal_and_an_earlier_or_a_taken_one_is_none() {
-    let shown = |certificate, until_unix_s| CertificateRecord {
-        fingerprint: print(certificate),
-        until_unix_s,
-    };
-    let mut members = Members::default();
-    members.apply(&set(record(B, "b", 2), Certificates::Add));
-    assert!(members.may_be_news(B, shown(7, 10_001)));
-    assert!(!members.may_be_news(B, shown(7, 9_999)));
-    assert!(
-        !members.may_be_news(W, shown(7, 10_001)),
-        "nobody of that number is a member"
-    );
-    // Both machines were taken in within one second.
-    members.apply(&set(record(B, "b", 3), Certificates::Replace));
-    assert!(
-        !members.may_be_news(B, shown(2, 10_000)),
-        "its place was taken"
-    );
 }
