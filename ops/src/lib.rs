@@ -11,7 +11,6 @@ mod members;
 pub mod ports;
 mod server;
 mod socket;
-mod stamp;
 pub mod view;
 
 pub use members::{MembersPort, Removal};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::Stamped;
 use proto::ops::members_server::Members;
 use proto::ops::{
     InvitationReply, InviteRequest, MembersReply, RemoveRequest, RemovedReply, ReplaceRequest,
@@ -12,7 +13,6 @@ use tonic::{Request, Response, Status};
 
 use crate::ports::{Answer, Node, Unanswered};
 use crate::server::{caller, status};
-use crate::stamp::Stamped;
 
 /// Longest that a change of members may take: several agreements, one after the other.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -60,7 +60,7 @@ impl MembersApi {
         let answered = tokio::time::timeout(PATIENCE, asked).await;
         let answered = answered.map_err(late).flatten();
         let mut reply = answered.map_err(|error| refusal(&error))?;
-        reply.stamp(self.node.header());
+        reply.set_stamp(self.node.header().stamp());
         Ok(Response::new(reply))
     }
 }

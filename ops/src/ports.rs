@@ -10,6 +10,7 @@ use proto::ops::{
     ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
 
+use proto::Stamp;
 use types::Revision;
 
 use crate::members::MembersPort;
@@ -27,6 +28,16 @@ pub struct Header {
     pub router: String,
     /// Now, in milliseconds of Unix time.
     pub unix_ms: u64,
+}
+
+impl Header {
+    pub(crate) fn stamp(&self) -> Stamp<'_> {
+        Stamp {
+            node: &self.node,
+            router: &self.router,
+            unix_ms: self.unix_ms,
+        }
+    }
 }
 
 /// A running node as its operators see it.

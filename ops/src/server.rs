@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::Stamped;
 use proto::ops::members_server::MembersServer;
 use proto::ops::operator_server::{Operator, OperatorServer};
 use proto::ops::{
@@ -24,7 +25,6 @@ use types::{MAX_CONFIGURATION_BYTES, Revision};
 use crate::members::MembersApi;
 use crate::ports::{Answer, Commit, GoOn, Node, Unanswered};
 use crate::socket::{self, ServeError};
-use crate::stamp::Stamped;
 use crate::view::SessionFilter;
 
 /// Longest that a question may stay open: a person is waiting, and a stuck actor must not pile up
@@ -88,7 +88,7 @@ impl Api {
 
     fn reply<T: Stamped>(&self, answered: Result<T, Unanswered>) -> Result<Response<T>, Status> {
         let mut reply = answered.map_err(|error| status(&error))?;
-        reply.stamp(self.node.header());
+        reply.set_stamp(self.node.header().stamp());
         Ok(Response::new(reply))
     }
 }

@@ -26,5 +26,9 @@ pub mod ops {
     tonic::include_proto!("tandem.ops");
 }
 
+mod stamp;
+
+pub use stamp::{Stamp, Stamped};
+
 /// All schemas as an encoded `FileDescriptorSet`, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

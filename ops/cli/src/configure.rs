@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use proto::Stamped as _;
 use proto::ops::{CommitConfigReply, CommitConfigRequest};
 use serde_json::{Value, json};
 use types::MAX_CONFIGURATION_BYTES;
@@ -12,7 +13,7 @@ use crate::failure::{EXIT_COMMAND, EXIT_STALE, Failure};
 use crate::regular_file::text_of;
 use crate::show::{Page, print};
 use crate::validate;
-use crate::view::{Look, Stamped as _, View};
+use crate::view::{Look, View, heading};
 
 /// What became of a commit, and what to print about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,7 +59,7 @@ pub async fn configure(command: &ConfigureCommand) -> Result<Committed, Failure>
             idle_reasons: false,
         };
         let chosen = chosen_base(&reply, args);
-        format!("{}\n{}{chosen}", reply.header().render(), reply.body(look))
+        format!("{}\n{}{chosen}", heading(reply.stamp()), reply.body(look))
     };
     Ok(Committed {
         exit: 0,

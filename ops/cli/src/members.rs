@@ -9,7 +9,7 @@ use crate::args::{MembersOptions, RemoveArgs, ReplaceArgs, Rows, TokenArgs};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::show::{Page, print, status};
-use crate::view::{Look, View};
+use crate::view::{Look, View, heading};
 
 /// What a running node is asked about members.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ fn page<V: View>(reply: &V, options: &MembersOptions) -> Result<Page, Failure> {
             rows: Rows::All,
             idle_reasons: false,
         };
-        format!("{}\n{}", reply.header().render(), reply.body(look))
+        format!("{}\n{}", heading(reply.stamp()), reply.body(look))
     };
     Ok(Page {
         out,

@@ -8,7 +8,7 @@ use crate::args::{ClusterRequest, RequestCommand, Rows};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::show::{Page, print, status};
-use crate::view::{Look, View};
+use crate::view::{Look, View, heading};
 
 /// Runs `tandem request …` and says how it went.
 pub async fn run_request(command: RequestCommand) -> ExitCode {
@@ -52,7 +52,7 @@ fn page<V: View>(reply: &V, command: &RequestCommand) -> Result<Page, Failure> {
             rows: Rows::All,
             idle_reasons: false,
         };
-        format!("{}\n{}", reply.header().render(), reply.body(look))
+        format!("{}\n{}", heading(reply.stamp()), reply.body(look))
     };
     Ok(Page {
         out,

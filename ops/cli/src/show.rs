@@ -14,7 +14,7 @@ use crate::args::{ConfigArgs, HaView, SessionsArgs, ShowCommand};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::stopwatch::Stopwatch;
-use crate::view::{Look, View};
+use crate::view::{Look, View, heading};
 
 /// Moves the cursor home and clears the screen, so that a watched page stays in its place.
 const CLEAR: &str = "\x1b[H\x1b[2J";
@@ -109,7 +109,7 @@ fn page<V: View>(reply: &V, command: &ShowCommand, stopwatch: &Stopwatch) -> Res
         rows: command.options().rows,
         idle_reasons: matches!(command, ShowCommand::Drops(args) if args.all),
     };
-    let top = reply.header().render();
+    let top = heading(reply.stamp());
     let body = reply.body(look);
     let end = format!(
         "Completed in {:.2} seconds\n",

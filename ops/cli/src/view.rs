@@ -17,12 +17,7 @@ mod sessions;
 mod version;
 mod vrrp;
 
-use proto::ops::{
-    ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
-    HaDriftReply, HaLinksReply, HaReply, InterfacesReply, InvitationReply, LineageReply,
-    MembersReply, NeighborsReply, ProcessorsReply, RemovedReply, RotatedReply, SessionsReply,
-    VersionReply, VrrpReply,
-};
+use proto::{Stamp, Stamped};
 use serde::Serialize;
 
 use crate::args::Rows;
@@ -37,23 +32,14 @@ pub(crate) struct Look {
     pub(crate) idle_reasons: bool,
 }
 
-/// Who answered, and when.
-pub(crate) struct Header<'a> {
-    node: &'a str,
-    router: &'a str,
-    unix_ms: u64,
-}
-
-impl Header<'_> {
-    /// The date line, and the node as `node.router`.
-    pub(crate) fn render(&self) -> String {
-        format!(
-            "{}\nAnswered by {}.{}\n",
-            date_line(self.unix_ms),
-            self.node,
-            self.router
-        )
-    }
+/// The lines on top: the date, and the node as `node.router`.
+pub(crate) fn heading(stamp: Stamp<'_>) -> String {
+    let Stamp {
+        node,
+        router,
+        unix_ms,
+    } = stamp;
+    format!("{}\nAnswered by {node}.{router}\n", date_line(unix_ms))
 }
 
 /// A reply that people can read.
@@ -69,42 +55,3 @@ pub(crate) trait View: Serialize + Stamped {
     /// Its tables, each line complete.
     fn body(&self, look: Look) -> String;
 }
-
-/// A reply with the fields that every reply has.
-pub(crate) trait Stamped {
-    fn header(&self) -> Header<'_>;
-}
-
-macro_rules! stamped {
-    ($($reply:ty),* $(,)?) => {
-        $(impl Stamped for $reply {
-            fn header(&self) -> Header<'_> {
-                Header { node: &self.node, router: &self.router, unix_ms: self.unix_ms }
-            }
-        })*
-    };
-}
-
-// A macro, because generated structs share fields and no trait.
-stamped!(
-    ClusterReply,
-    CommitConfigReply,
-    ConfigReply,
-    DropCandidateReply,
-    DropsReply,
-    FibReply,
-    HaDriftReply,
-    HaLinksReply,
-    HaReply,
-    InterfacesReply,
-    InvitationReply,
-    LineageReply,
-    MembersReply,
-    NeighborsReply,
-    ProcessorsReply,
-    RemovedReply,
-    RotatedReply,
-    SessionsReply,
-    VersionReply,
-    VrrpReply,
-);
