@@ -4,13 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use proto::Stamp;
 use proto::ops::{
     ClusterReply, CommitConfigReply, ConfigReply, DropCandidateReply, DropsReply, FibReply,
     HaDriftReply, HaLinksReply, HaReply, InterfacesReply, LineageReply, NeighborsReply,
     ProcessorsReply, SessionsReply, VersionReply, VrrpReply,
 };
-
-use proto::Stamp;
 use types::Revision;
 
 use crate::members::MembersPort;
