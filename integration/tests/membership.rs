@@ -44,13 +44,16 @@ fn a_cluster_is_built_changed_and_taken_apart_as_the_manual_says(sandbox: &Sandb
     // Nobody has to be started again for that.
     site.protected(A)?;
     site.protected(B)?;
+    site.decides("freeze")?;
     site.witness_joins(A)?;
+    site.decides("witness")?;
     site.leads(B)?;
 
     let removed = site.ask(B, &["remove", "w"])?;
     ensure!(removed.status.success(), "{removed:?}");
     site.was_removed(W, "by uid 0 on b")?;
     site.voters(B, &["a", "b"])?;
+    site.decides("freeze")?;
     // Led by a node that was not there when the cluster was founded.
     site.wipe(W)?;
     site.witness_joins(A)?;
@@ -255,6 +258,19 @@ impl Site {
             ensure!(verdict == Some("protected"), "{ha}");
             Ok(true)
         })
+    }
+
+    /// Who decides without a quorum is known on both nodes, whenever they were started.
+    fn decides(&self, who: &str) -> Result<()> {
+        for node in [A, B] {
+            wait::until_true(&format!("{who} to decide on {}", node.name()), || {
+                let cluster = self.show(node, "cluster")?;
+                let decides = cluster.pointer("/quorum/without_quorum");
+                ensure!(decides.and_then(Value::as_str) == Some(who), "{cluster}");
+                Ok(true)
+            })?;
+        }
+        Ok(())
     }
 
     fn leader(&self, member: Member) -> Result<Option<String>> {

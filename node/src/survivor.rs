@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::bootstrap::WithoutQuorum;
 use ha::survivor::{Action, Event, Facts, Policy, Survivor, Verdict};
-use raft::{Control, Health};
+use raft::{Control, Health, MemberKind};
 use raft_state::SurvivalReason;
 use runtime::{Clock, Shutdown};
 use tokio::sync::watch;
@@ -43,6 +43,7 @@ pub(crate) struct Judge {
     pub(crate) redundancy: Option<vrrp::Handle>,
     pub(crate) running: watch::Receiver<Running>,
     pub(crate) site: Site,
+    /// What holds while there is no witness.
     pub(crate) policy: Policy,
     pub(crate) anchors: Vec<IpAddr>,
     /// Empty while there is no other node.
@@ -62,7 +63,6 @@ struct Memory {
 /// The policy of `node.toml`, and whom it relies on.
 pub(crate) fn policy(without_quorum: &WithoutQuorum) -> (Policy, Vec<IpAddr>) {
     match without_quorum {
-        WithoutQuorum::Witness => (Policy::Witness, Vec::new()),
         WithoutQuorum::Freeze => (Policy::Freeze, Vec::new()),
         WithoutQuorum::Survive { hold_time, anchors } => {
             (Policy::Survive { hold: *hold_time }, anchors.clone())
@@ -90,12 +90,18 @@ impl Judge {
             self.view.send_replace(None);
             return std::future::pending().await;
         };
-        let mut machine = Survivor::new(self.policy);
+        let mut policy = self.policy_now();
+        let mut machine = Survivor::new(policy);
         let mut memory = Memory::default();
         loop {
+            // A witness comes or goes while everybody runs: who decides changes at once.
+            if policy != self.policy_now() {
+                policy = self.policy_now();
+                machine = Survivor::new(policy);
+            }
             let facts = self.look(peer, &mut memory).await;
             let actions = machine.handle(Event::Looked(facts), self.clock.now());
-            self.show(&machine, &memory);
+            self.show(policy, &machine, &memory);
             for action in actions {
                 match action {
                     Action::Report(verdict) => report(&verdict),
@@ -192,9 +198,22 @@ impl Judge {
         anchors.chain(peer).collect()
     }
 
-    fn show(&self, machine: &Survivor, memory: &Memory) {
+    /// A witness decides, as long as there is one.
+    fn policy_now(&self) -> Policy {
+        let (members, _) = self.control.roster();
+        if members
+            .iter()
+            .any(|member| member.kind == MemberKind::Witness)
+        {
+            Policy::Witness
+        } else {
+            self.policy
+        }
+    }
+
+    fn show(&self, policy: Policy, machine: &Survivor, memory: &Memory) {
         self.view.send_replace(Some(View {
-            policy: self.policy,
+            policy,
             verdict: machine.verdict().clone(),
             heard_on: memory.heard.keys().cloned().collect(),
         }));

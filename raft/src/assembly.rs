@@ -88,7 +88,8 @@ const ORDERS: usize = 4;
 const QUESTIONS: usize = 4;
 
 /// Starts both groups on the current runtime; members' questions are for the [`Server`].
-pub(crate) fn assemble(parts: Parts, inner: &mut Subsystem) -> (Cluster, Server) {
+pub(crate) fn assemble(mut parts: Parts, inner: &mut Subsystem) -> (Cluster, Server) {
+    parts.recovered.begin(&parts.local);
     let (local, peers) = (&parts.local, &parts.peers);
     let control = Proposer::<ControlGroup>::new(local, peers);
     let state = Proposer::<MemoryGroup>::new(local, peers);

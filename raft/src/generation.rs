@@ -228,6 +228,7 @@ impl Generations {
             began_with_content: false,
             clock: local.clock,
             contradiction: Arc::default(),
+            standstill: Arc::default(),
         };
         Ok((running, log))
     }

@@ -34,6 +34,7 @@ mod roster;
 pub mod seam;
 mod seat;
 mod signer;
+mod standstill;
 mod start;
 mod status;
 mod store;

@@ -53,6 +53,8 @@ pub(crate) struct Local {
     pub(crate) follows: Option<Incarnation>,
     /// Another node may have gone on with what that life and later ones agreed on.
     pub(crate) trails: bool,
+    /// No other node could say at the start whether this disk is the newest.
+    pub(crate) silence: bool,
     past: watch::Sender<Option<Past>>,
     /// The other node was asked whether it knows a life that this disk has not seen.
     heard_of_lives: AtomicBool,
@@ -100,6 +102,7 @@ impl Local {
             notices: Notices::default(),
             follows: None,
             trails: false,
+            silence: false,
             past: watch::Sender::new(None),
             heard_of_lives: AtomicBool::new(false),
             dismissed: watch::Sender::new(None),

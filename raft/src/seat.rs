@@ -17,14 +17,16 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, watch};
 use types::{Instant, NodeId};
 
 use crate::contradiction::Contradiction;
-use crate::group::{Consensus, Group, MemberId, StoredMembership, Vote};
+use crate::group::{Consensus, Group, LogId, MemberId, StoredMembership, Vote};
+use crate::standstill::Standstill;
 use crate::status::Health;
 
 /// See [`Contradiction`].
-const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: its disk is an older \
-                            one. It is not followed. Next: if that one is to be right, stop this member, move \
-                            'control' in its data directory aside, and start it; if this one is, 'tandem request \
-                            cluster survive' here";
+const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: one of the disks is an \
+                            older one. It is not followed. Next: on the node that is to be right, 'tandem request \
+                            cluster survive --force'; what only the other one has is kept as a candidate. A node that \
+                            has a quorum is right already: then stop the other one, move 'control' in its data \
+                            directory aside and keep it, and start it as a new member";
 
 /// A running instance.
 #[derive(Clone)]
@@ -42,6 +44,7 @@ pub(crate) struct Running<G: Group> {
     pub(crate) clock: Clock,
     /// Whether somebody leads with something else than what was agreed on here.
     pub(crate) contradiction: Arc<Mutex<Contradiction<Vote<G>>>>,
+    pub(crate) standstill: Arc<Mutex<Standstill>>,
 }
 
 /// Where proposals enter; whoever closes it waits until those that are under way have their answers.
@@ -271,7 +274,10 @@ impl<G: Group> Seat<G> {
                 .last_quorum_acked
                 .as_ref()
                 .is_some_and(|at| at.elapsed() < patience);
-            return if alone || acknowledged {
+            let (last, applied) = (metrics.last_log_index, metrics.last_applied);
+            let applied = applied.as_ref().map(LogId::<G>::index);
+            let stuck = running.standstill.lock().lasts(last, applied, now);
+            return if (alone || acknowledged) && !stuck {
                 Health::Ok
             } else {
                 Health::NoQuorum

@@ -15,6 +15,7 @@ use std::time::Duration;
 use raft_state::Incarnation;
 use runtime::{Clock, Shutdown, Subsystem};
 use tokio::sync::{mpsc, oneshot};
+use types::Edition;
 
 use crate::assembly::{Parts, assemble};
 use crate::cluster::Cluster;
@@ -65,7 +66,9 @@ pub async fn start(
     let believed = plan.members.len() <= 2 || !is_restorable(&plan);
     local.follows = put_away_if_older(&control_store(&plan), lives.last, believed)?;
     local.trails = is_restorable(&plan) && local.follows.is_some() && local.follows < lives.last;
+    local.silence = lives.silence;
     let (store, recovered) = open_store(&plan, lives.begins)?;
+    local.trails |= is_restorable(&plan) && lacks_members(&plan, &recovered);
     put_by(&plan.data_dir);
     let listeners = bind(plan.listen)?;
     let prepared = Prepared {
@@ -98,6 +101,8 @@ struct Lives {
     /// The newest of those that have begun before, by this disk and by the other nodes.
     last: Option<Incarnation>,
     begins: Incarnation,
+    /// No other node could say whether there were more.
+    silence: bool,
 }
 
 /// Asks the disk and the others which lives there were.
@@ -118,6 +123,7 @@ async fn lives(
     Ok(Lives {
         last: noted.max(told.in_force),
         begins,
+        silence: told.silence,
     })
 }
 
@@ -193,6 +199,18 @@ fn open_store(
         .and_then(|()| note_incarnation(&plan.data_dir, begins))
         .map_err(|source| unusable(plan, source))?;
     Ok(opened)
+}
+
+/// Whether node.toml has a list of members of a later place in the log than the store knows.
+fn lacks_members(plan: &ClusterPlan, recovered: &Recovered<ControlGroup>) -> bool {
+    let (Some(files), Some(lineage)) = (&plan.tls, recovered.lineage) else {
+        return false;
+    };
+    let here = Edition {
+        generation: lineage.generation,
+        index: recovered.last_index().unwrap_or_default(),
+    };
+    files.edition > here
 }
 
 /// What was done before the runtime was there.

@@ -5,7 +5,7 @@ mod support;
 use raft::{Health, StoreKind};
 use raft_state::{Incarnation, SurvivalReason};
 use support::backup::Backup;
-use support::{Lab, eventually, next_second, set_config};
+use support::{Lab, eventually, next_second};
 use types::{NodeId, Revision};
 
 const A: NodeId = NodeId(1);
@@ -179,73 +179,6 @@ async fn in_a_pair_without_a_witness_an_older_store_is_filled_again_where_it_is(
     .await;
     lab.commit(B, 1, "by B").await;
     assert!(!lab.data_dir(B).join("control.older").exists());
-}
-
-/// A has a backup of the time when it went on alone and its own vote was enough; B alone has what both agreed on
-/// since.
-async fn of_the_time_alone(part: &str) -> Lab {
-    let mut lab = Lab::pair();
-    lab.start_all().await;
-    lab.all_voters(&[A, B]).await;
-    lab.stop(B).await;
-    lab.go_on_alone(A).await;
-    lab.commit(A, 0, "in the backup").await;
-    lab.stop(A).await;
-    let old = Backup::of(lab.data_dir(A).join(part));
-    lab.start_all().await;
-    lab.all_voters(&[A, B]).await;
-    lab.commit(A, 1, "agreed on by both").await;
-    lab.stop_all().await;
-    old.put_back();
-    lab
-}
-
-/// B goes on with what both agreed on, and A joins it.
-async fn b_is_right(lab: &Lab, candidates: &[&str]) {
-    lab.go_on_alone(B).await;
-    lab.all_voters(&[A, B]).await;
-    for node in [A, B] {
-        let control = lab.cluster(node).control.clone();
-        eventually("what both agreed on", || {
-            let state = control.state();
-            let kept = state.candidates().iter();
-            let kept: Vec<_> = kept.map(|(_, kept)| &kept.record.text).collect();
-            kept == candidates
-                && state
-                    .config()
-                    .is_some_and(|config| config.text == "agreed on by both")
-        })
-        .await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_of_the_time_alone_does_not_decide_without_the_other_node() {
-    for part in ["", "control"] {
-        let mut lab = of_the_time_alone(part).await;
-        lab.start(B).await;
-        lab.start(A).await;
-        b_is_right(&lab, &[]).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_where_only_its_data_directory_tells() {
-    let mut lab = of_the_time_alone("control").await;
-    lab.start(A).await;
-    let alone = lab.cluster(A).control.propose(set_config(1, "alone"));
-    assert!(alone.await.unwrap_err().is_retryable());
-    lab.start(B).await;
-    b_is_right(&lab, &[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_decided_in_silence_is_not_followed_and_what_it_decided_is_kept() {
-    let mut lab = of_the_time_alone("").await;
-    lab.start(A).await;
-    lab.commit(A, 1, "decided in silence").await;
-    lab.start(B).await;
-    b_is_right(&lab, &["decided in silence"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

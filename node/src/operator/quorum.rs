@@ -28,8 +28,8 @@ impl Desk {
         };
         if self.cluster.control.status().contradicted {
             reasons.push(
-                "the other node leads with something else than what was agreed on here: its disk is an \
-                 older one"
+                "another member leads with something else than what was agreed on here: one of the disks is \
+                 an older one, and its log says how to go on"
                     .to_owned(),
             );
         }

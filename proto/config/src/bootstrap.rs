@@ -142,11 +142,10 @@ pub struct HaLink {
     pub device: Option<String>,
 }
 
-/// What a pair does when a quorum is missing.
+/// What a pair does when a quorum is missing, as long as it has no witness: with one, nobody goes on without its
+/// vote.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum WithoutQuorum {
-    /// There is a third member, and nobody goes on without its vote.
-    Witness,
     /// The configuration is read-only until the peer is back, or an operator confirms that it is off.
     Freeze,
     /// A node that has lost its peer by all evidence goes on alone.

@@ -115,6 +115,7 @@ impl Instance {
             began_with_content,
             clock: local.clock,
             contradiction: Arc::default(),
+            standstill: Arc::default(),
         };
         Ok(Self {
             running,

@@ -139,6 +139,8 @@ pub(crate) struct KnownLives {
     pub(crate) newest: Option<Incarnation>,
     /// The newest in force, by those who hold what this member would have forgotten.
     pub(crate) in_force: Option<Incarnation>,
+    /// None of those has answered.
+    pub(crate) silence: bool,
 }
 
 /// What the others know of the lives of this member's number, as far as they answer within `patience`.
@@ -152,6 +154,7 @@ pub(crate) async fn known_lives(local: &Local, peers: &Peers, patience: Duration
     let newest = |lives: Option<u32>| lives.filter(|life| *life > 0).map(Incarnation);
     let by_nodes = answers.iter().filter(is_node);
     KnownLives {
+        silence: by_nodes.clone().next().is_none(),
         in_force: newest(by_nodes.map(|answer| answer.life_in_force).max()),
         newest: newest(answers.iter().map(|answer| answer.life).max()),
     }

@@ -21,7 +21,7 @@ use super::snapshot::Partials;
 use super::transport::{Failure, Replies};
 use crate::changes::Hub;
 use crate::dismissed::Dismissed;
-use crate::group::{ControlGroup, Group, GroupName, MemberId, MemoryGroup};
+use crate::group::{ControlGroup, Group, GroupName, LogId, MemberId, MemoryGroup};
 use crate::lineage::{Asked, LineageView};
 use crate::local::Local;
 use crate::plan::Member;
@@ -169,7 +169,12 @@ impl Server {
         let standing = lineage.standing.as_ref();
         let state_voter = state.as_ref().is_some_and(Running::is_voter);
         let health = self.state.health(self.local.clock.now(), patience);
+        let membership = control.as_ref().map(Running::committed_membership);
+        let membership = membership
+            .as_ref()
+            .and_then(|membership| membership.log_id().as_ref());
         Ok(HelloReply {
+            control_membership: membership.map(LogId::<ControlGroup>::index),
             cluster_id: self.local.cluster_id.clone(),
             node: u32::from(self.local.me.id.0),
             control_formed: control.as_ref().is_some_and(Running::is_formed),

@@ -68,11 +68,11 @@ pub(crate) fn note_incarnation(folder: &Path, begins: Incarnation) -> io::Result
 /// others and time say enough.
 pub(crate) fn last_incarnation(folder: &Path) -> io::Result<Option<Incarnation>> {
     let path = folder.join(FILE);
-    let text = match fs::read_to_string(&path) {
+    let text = match identity::files::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
-        Err(error) => return Err(error),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.source.kind() == io::ErrorKind::InvalidData => String::new(),
+        Err(error) => return Err(error.source),
     };
     // A torn number is another number; its end shows that it is whole.
     let life = text.strip_suffix('\n').and_then(|life| life.parse().ok());

@@ -213,7 +213,7 @@ fn check_role(root: &Table<'_>, local: &Member, members: &[Given<Member>], file:
         // Also before there is a peer: a cluster grows from one node.
         ("ha-link", is_node),
         ("heartbeat-key-file", is_node),
-        ("ha", paired),
+        ("ha", is_node),
         ("configuration", is_node),
         ("port", is_node),
         ("replication-queue", is_node),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::file::{File, Given, Table};
-use super::{HaLink, Member, MemberKind, WithoutQuorum, part};
+use super::{HaLink, Member, WithoutQuorum, part};
 use crate::keyword::Keyword;
 use crate::schema::{Fault, Kind};
 
@@ -29,49 +29,36 @@ impl Keyword for Choice {
         &[("freeze", Self::Freeze), ("survive", Self::Survive)];
 }
 
-/// Reads the table, which may be absent. A witness settles the matter.
+/// Reads the table, which may be absent. It may stand beside a witness, who comes and goes while members run: as
+/// long as there is one, it decides.
 pub(super) fn without_quorum(
     root: &mut Table<'_>,
     members: &[Given<Member>],
     links: &[Given<HaLink>],
     file: &mut File<'_>,
 ) -> WithoutQuorum {
-    let witness = members
-        .iter()
-        .any(|member| member.value.kind == MemberKind::Witness);
-    let default = if witness {
-        WithoutQuorum::Witness
-    } else {
-        WithoutQuorum::Freeze
-    };
     let Some(mut table) = root.table(file, "ha") else {
-        return default;
+        return WithoutQuorum::Freeze;
     };
     let choice: Option<Choice> = part::choice(&mut table, file, "without-quorum");
     let hold_time = table.text(file, "hold-time");
     let hold = hold_time.as_ref().and_then(|text| duration(text, file));
     let texts = table.texts(file, "anchors");
     let anchors = anchors(&texts, members, links, file);
-    let wanted = if witness {
-        useless(&table, "without-quorum", "the witness decides", file);
-        default
-    } else {
-        match choice {
-            None | Some(Choice::Freeze) => default,
-            Some(Choice::Survive) => {
-                if texts.is_empty() {
-                    let next_step =
-                        "write anchors = [\"192.0.2.254\"]: neighbours that answer to ping";
-                    table.missing_unless_given(file, "anchors", next_step);
-                }
-                WithoutQuorum::Survive {
-                    hold_time: hold.unwrap_or(HOLD_TIME),
-                    anchors,
-                }
+    let wanted = match choice {
+        None | Some(Choice::Freeze) => WithoutQuorum::Freeze,
+        Some(Choice::Survive) => {
+            if texts.is_empty() {
+                let next_step = "write anchors = [\"192.0.2.254\"]: neighbours that answer to ping";
+                table.missing_unless_given(file, "anchors", next_step);
+            }
+            WithoutQuorum::Survive {
+                hold_time: hold.unwrap_or(HOLD_TIME),
+                anchors,
             }
         }
     };
-    if choice != Some(Choice::Survive) || witness {
+    if choice != Some(Choice::Survive) {
         let why = "it has no effect without without-quorum = \"survive\"";
         useless(&table, "hold-time", why, file);
         useless(&table, "anchors", why, file);

@@ -5,8 +5,8 @@ use config::bootstrap::WithoutQuorum;
 use crate::sample::{SAMPLE, fails, good, pair, witness};
 
 #[test]
-fn a_pair_freezes_unless_it_is_told_to_survive_and_a_witness_settles_it() {
-    assert_eq!(good(SAMPLE).without_quorum, WithoutQuorum::Witness);
+fn a_pair_freezes_unless_it_is_told_to_survive_whether_or_not_there_is_a_witness_now() {
+    assert_eq!(good(SAMPLE).without_quorum, WithoutQuorum::Freeze);
     assert_eq!(good(&pair("")).without_quorum, WithoutQuorum::Freeze);
     let freeze = "[ha]\nwithout-quorum = \"freeze\"";
     assert_eq!(good(&pair(freeze)).without_quorum, WithoutQuorum::Freeze);
@@ -22,6 +22,8 @@ fn a_pair_freezes_unless_it_is_told_to_survive_and_a_witness_settles_it() {
     assert_eq!(good(&pair(survive)).without_quorum, survives(3));
     let patient = format!("{survive}\nhold-time = \"2m\"");
     assert_eq!(good(&pair(&patient)).without_quorum, survives(120));
+    let with_witness = format!("{SAMPLE}\n{survive}\n");
+    assert_eq!(good(&with_witness).without_quorum, survives(3));
 }
 
 #[test]
@@ -60,11 +62,6 @@ fn a_survivor_s_evidence_must_be_somebody_else_s_answer() {
 
 #[test]
 fn a_policy_without_effect_is_refused() {
-    let with_witness = format!("{SAMPLE}\n[ha]\nwithout-quorum = \"freeze\"\n");
-    fails(
-        &with_witness,
-        &[("ha.without-quorum", "the witness decides")],
-    );
     fails(
         &pair("[ha]\nhold-time = \"3s\"\nanchors = [\"192.0.2.1\"]"),
         &[

@@ -6,6 +6,7 @@ use raft_state::{ControlLineage, Incarnation, Standing};
 use types::{Name, NodeId};
 
 use super::{End, Reign, Work};
+use crate::group::{ControlGroup, LogId};
 use crate::local::{Local, Past};
 use crate::plan::MemberKind;
 
@@ -24,7 +25,8 @@ impl<'a> Reign<'a> {
 
     fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
         let is_node = is_node(&self.keeper.control.local, answer);
-        if is_node && let Some(what) = self.past(answer) {
+        let past = self.past(answer).filter(|_| is_node);
+        if let Some(what) = past.or_else(|| self.lacks_members(answer)) {
             return Some(End::Past(what));
         }
         let Some(lineage) = formed_in(answer) else {
@@ -67,6 +69,20 @@ impl<'a> Reign<'a> {
         let forgot = may_vote_twice && local.has_not_seen(in_force);
         let has_begun = self.running.id.incarnation == local.incarnation;
         (same_lineage && !has_begun && (has_successor || forgot)).then_some(Past::Store)
+    }
+
+    /// Whoever agrees with itself alone has made every change of the members itself. Somebody who knows of a later
+    /// one was there when this member's vote was no longer enough, and the store here is of before. A witness's
+    /// word will do: what is here is kept aside, and an operator can go on with it.
+    fn lacks_members(&self, answer: &HelloReply) -> Option<Past> {
+        let has_begun = self.running.id.incarnation == self.keeper.control.local.incarnation;
+        if formed_in(answer) != Some(self.lineage) || has_begun || !self.running.has_quorum_alone()
+        {
+            return None;
+        }
+        let newest = self.running.newest_membership();
+        let newest = newest.log_id().as_ref().map(LogId::<ControlGroup>::index);
+        (answer.control_membership > newest).then_some(Past::Store)
     }
 
     /// A node that can come to no agreement in its lineage any more, because those it needs for it are in another

@@ -14,7 +14,8 @@ use super::{
     Change, Key, Log, LogId, LogStore, Recovered, SnapshotMeta, StoredSnapshot, encode,
     encode_snapshot,
 };
-use crate::group::{ControlGroup, MemberId, StoredMembership};
+use crate::group::{ControlGroup, MemberId, StoredMembership, Vote};
+use crate::local::Local;
 
 type Membership = openraft::Membership<u64, ()>;
 type LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>;
@@ -61,6 +62,37 @@ impl Recovered<ControlGroup> {
         let of_snapshot = of_snapshot.map(openraft::StoredMembership::membership);
         let newest = of_log.next_back().or(of_snapshot);
         newest.is_some_and(|membership| membership.voter_ids().count() == 1)
+    }
+
+    /// The life of `local` begins. Nobody goes on leading in the term of an earlier life: from an older disk that
+    /// would give other entries the names of those that were agreed on since. Whoever cannot know how old its disk
+    /// is, because its own vote is enough or no other node is heard, leads in a term of this life, which no
+    /// other life has.
+    pub(crate) fn begin(&mut self, local: &Local) {
+        let unsure = self.decides_alone() || (local.silence && !local.is_witness());
+        let (Some(vote), Some(incarnation)) = (&mut self.log.vote, self.founded) else {
+            return;
+        };
+        let node = local.me.id;
+        if vote.leader_id.node_id == (MemberId { node, incarnation }).to_u64() {
+            vote.committed = false;
+        }
+        if unsure && vote.leader_id.term < local.incarnation.0.into() {
+            *vote = Vote::<ControlGroup>::new(
+                local.incarnation.0.into(),
+                (MemberId { node, incarnation }).to_u64(),
+            );
+        }
+    }
+
+    /// The last entry that is here, agreed on or not.
+    pub(crate) fn last_index(&self) -> Option<u64> {
+        let covered = self
+            .snapshot
+            .as_ref()
+            .and_then(|(meta, _)| meta.last_log_id);
+        let last = self.log.entries.keys().next_back().copied();
+        last.max(covered.max(self.log.purged).map(|last| last.index()))
     }
 
     /// Where in the log that is. What was kept of a lineage that lost is older than anything.
