@@ -99,6 +99,11 @@ impl Disk {
         unsynced.any(is_entry)
     }
 
+    /// Whether the entry of that index is there after a crash, whatever happens.
+    pub fn keeps(&self, index: u64) -> bool {
+        self.0.lock().durable.contains_key(&Key::Entry(index))
+    }
+
     /// Another one takes its place, with nothing on it.
     pub fn replace(&self) {
         let mut platter = self.0.lock();

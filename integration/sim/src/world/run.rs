@@ -211,7 +211,8 @@ impl World {
         self.members.iter().all(votes)
     }
 
-    /// Whether another node holds everything of the control group that anybody holds beside `node`.
+    /// Whether another node's disk holds everything of the control group that anybody holds beside `node`: what
+    /// only its memory holds is lost with the next power.
     pub(super) fn has_more_copies(&self, node: NodeId) -> bool {
         let end = |member: &Member| {
             let life = member.life.as_ref()?;
@@ -220,7 +221,10 @@ impl World {
         let furthest = self.members.iter().filter_map(end).max();
         let mut others = self.members.iter();
         others.any(|other| {
-            other.id != node && other.kind == MemberKind::Node && end(other) == furthest
+            other.id != node
+                && other.kind == MemberKind::Node
+                && end(other) == furthest
+                && furthest.is_none_or(|index| other.disk.keeps(index))
         })
     }
 
