@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// A word of the peer counts for so long.
 const FRESH: Duration = Duration::from_secs(2);
 /// The peer's name among the places where it may be heard.
-const AGREEMENT: &str = "the members' own connection";
+pub(crate) const AGREEMENT: &str = "the members' own connection";
 
 /// What an operator is shown, and what orders are judged by.
 #[derive(Clone, Debug)]

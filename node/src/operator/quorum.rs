@@ -6,7 +6,7 @@ use raft::Health;
 use types::Name;
 
 use super::Desk;
-use crate::survivor::View;
+use crate::survivor::{AGREEMENT, View};
 
 impl Desk {
     /// Whether the control group takes what is proposed.
@@ -87,6 +87,14 @@ impl Desk {
         let peer = self.site.peer();
         let peer = peer.map_or_else(|| Name::from("the other node"), |peer| peer.name);
         let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
+        if heard.contains(&AGREEMENT) {
+            // Links are no trouble then.
+            return format!(
+                "nodes that hear each other agree within seconds; if node {peer} and this one do not, one of \
+                 their disks is not the newest: on the node that is to be right 'tandem request cluster \
+                 survive --force', and what only the other one has is kept as a candidate"
+            );
+        }
         if !heard.is_empty() {
             return format!(
                 "node {peer} is not off, it is heard on {}: mend what separates the nodes, 'tandem show \
