@@ -316,3 +316,49 @@ async fn what_was_agreed_on_is_not_given_up_for_a_leader_that_has_forgotten_it()
     })
     .await;
 }
+
+/// The one that comes back on an older disk led when that was agreed on, and leads again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_for_one_that_led_then_and_counts_on_from_an_older_disk() {
+    let mut lab = Lab::formed().await;
+    lab.stop_all().await;
+    let backups = [A, B].map(|node| Backup::of(lab.data_dir(node)));
+    let leader = |lab: &Lab, node| lab.cluster(node).control.status().leader;
+    lab.start(A).await;
+    lab.start(B).await;
+    eventually("A and B agree", || leader(&lab, A).is_some()).await;
+    lab.commit(A, 0, "acknowledged by A and B").await;
+    let led = leader(&lab, A).unwrap();
+    lab.stop_all().await;
+    let (old, other) = if led == A {
+        (&backups[0], B)
+    } else {
+        (&backups[1], A)
+    };
+    old.put_back();
+    // Lives follow the clock, which members that start again and again outrun.
+    lab.count_on(led, 100);
+    lab.start(W).await;
+    lab.start(led).await;
+    eventually("it leads again", || leader(&lab, led) == Some(led)).await;
+    lab.commit(led, 0, "acknowledged by it and the witness")
+        .await;
+
+    lab.start(other).await;
+    // It does not follow, and can agree on nothing.
+    lab.go_on_alone(other).await;
+
+    lab.all_voters(&[A, B, W]).await;
+    for node in [A, B] {
+        let control = lab.cluster(node).control.clone();
+        eventually("nothing is lost", || {
+            let state = control.state();
+            let config = state.config().map(|config| config.text.as_str());
+            let kept = state.candidates().iter();
+            let kept: Vec<_> = kept.map(|(_, kept)| kept.record.text.as_str()).collect();
+            config == Some("acknowledged by A and B")
+                && kept == ["acknowledged by it and the witness"]
+        })
+        .await;
+    }
+}

@@ -9,6 +9,8 @@ use super::*;
 use crate::group::Entry;
 use crate::store::{KvStore, MemoryStore, StoreError};
 
+mod begins;
+
 const ME: MemberId = MemberId {
     node: NodeId(2),
     incarnation: Incarnation(7),
