@@ -64,24 +64,19 @@ impl Recovered<ControlGroup> {
         newest.is_some_and(|membership| membership.voter_ids().count() == 1)
     }
 
-    /// The life of `local` begins. Nobody goes on leading in the term of an earlier life: from an older disk that
-    /// would give other entries the names of those that were agreed on since. Whoever cannot know how old its disk
-    /// is, because its own vote is enough or no other node is heard, leads in a term of this life, which no
-    /// other life has.
+    /// The life of `local` begins. Nobody goes on leading in the term of an earlier life (`config`), but terms
+    /// count on from what is on the disk: from an older one that would give other entries the names of those that
+    /// were agreed on since. So whoever cannot know how old its disk is, because its own vote is enough or no other
+    /// node is heard, leads in a term of this life, which no other life has.
     pub(crate) fn begin(&mut self, local: &Local) {
         let unsure = self.decides_alone() || (local.silence && !local.is_witness());
         let (Some(vote), Some(incarnation)) = (&mut self.log.vote, self.founded) else {
             return;
         };
-        let node = local.me.id;
-        if vote.leader_id.node_id == (MemberId { node, incarnation }).to_u64() {
-            vote.committed = false;
-        }
-        if unsure && vote.leader_id.term < local.incarnation.0.into() {
-            *vote = Vote::<ControlGroup>::new(
-                local.incarnation.0.into(),
-                (MemberId { node, incarnation }).to_u64(),
-            );
+        let term = local.incarnation.0.into();
+        if unsure && vote.leader_id.term < term {
+            let node = local.me.id;
+            *vote = Vote::<ControlGroup>::new(term, (MemberId { node, incarnation }).to_u64());
         }
     }
 
