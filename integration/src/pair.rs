@@ -192,7 +192,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Waits until one node is active, the other stands by, and both say that they are ready.
+    /// Waits until one node is active, the other stands by, and any member may fail.
     pub fn ready(&mut self) -> Result<Side> {
         let mut told = String::new();
         let ready = wait::until("both nodes to be ready", || {
@@ -205,7 +205,7 @@ impl Pair {
                 (false, true) => Side::B,
                 (true, true) | (false, false) => return Ok(None),
             };
-            Ok((a.ready && b.ready).then_some(active))
+            Ok((a.is_whole() && b.is_whole()).then_some(active))
         });
         ready.with_context(|| {
             let words = Side::BOTH.map(|side| self.last_words(Member::Node(side), 15));

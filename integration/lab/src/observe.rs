@@ -44,6 +44,8 @@ pub struct HaView {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// Names of the checks of the pair that fail.
+    pub failed: Vec<String>,
     /// Sessions programmed in its processors.
     pub sessions: u64,
     /// Its takeovers, oldest first.
@@ -54,6 +56,14 @@ impl HaView {
     /// Whether the node is the active one.
     pub fn is_active(&self) -> bool {
         self.role == "active"
+    }
+
+    /// Whether any member may fail now and the others still agree: both nodes and the witness, if there
+    /// is one, are heard and have their votes. A node is ready to take over sooner than that.
+    pub fn is_whole(&self) -> bool {
+        const MEMBERS: [&str; 4] = ["quorum", "peer", "standby", "witness"];
+        let failed = |check: &&str| self.failed.iter().any(|name| name == check);
+        self.ready && !MEMBERS.iter().any(failed)
     }
 }
 
@@ -130,6 +140,9 @@ fn ha_view(object: &Value) -> HaView {
         reasons: list(object, "reasons")
             .filter_map(|reason| reason.as_str().map(str::to_owned))
             .collect(),
+        failed: list(object, "checks")
+            .map(|check| word(check, "name"))
+            .collect(),
         sessions: number(object, "sessions").unwrap_or(0),
         failovers: list(object, "failovers").map(film).collect(),
     }
@@ -178,6 +191,7 @@ mod tests {
         let object = serde_json::json!({
             "node": "b", "role": "active", "epoch": "3.2", "ready": false,
             "reasons": ["the peer is not heard"], "sessions": 204,
+            "checks": [{ "name": "witness", "verdict": "degraded" }],
             "failovers": [{
                 "epoch": "3.2", "cause": "peer silent", "detected_unix_ns": "1763720000000000001",
                 "decided_unix_ns": 5, "first_packet_unix_ns": null, "sessions": 203,
@@ -189,11 +203,31 @@ mod tests {
         assert!(view.is_active());
         assert_eq!(view.reasons, ["the peer is not heard"]);
         assert_eq!(view.sessions, 204);
+        assert_eq!(view.failed, ["witness"]);
         let film = view.failovers.first().unwrap();
         assert_eq!(film.detected, Some(1_763_720_000_000_000_001));
         assert_eq!(
             (film.decided, film.announced, film.first_packet),
             (Some(5), None, None)
         );
+    }
+
+    #[test]
+    fn a_ready_node_is_not_whole_before_every_member_has_its_vote() {
+        let view = |failed: &[&str]| HaView {
+            ready: true,
+            failed: failed.iter().map(|&name| name.into()).collect(),
+            ..HaView::default()
+        };
+
+        assert!(view(&[]).is_whole() && view(&["storage"]).is_whole());
+        for check in ["quorum", "peer", "standby", "witness"] {
+            assert!(!view(&["storage", check]).is_whole(), "{check}");
+        }
+        let unready = HaView {
+            ready: false,
+            ..view(&[])
+        };
+        assert!(!unready.is_whole());
     }
 }

@@ -55,15 +55,15 @@ impl Stage {
         Ok(Self { cluster, clock })
     }
 
-    /// Waits until one node is active, the other stands by, and both say that they are ready.
+    /// Waits until one node is active, the other stands by, and any member may fail.
     pub(crate) fn wait_until_ready(&mut self, progress: &Progress) -> anyhow::Result<Side> {
         self.wait(READY_DEADLINE, progress, |views| {
             let active = Side::BOTH
                 .into_iter()
                 .find(|side| view(views, *side).is_active())?;
             let standby = view(views, active.other());
-            let ready = view(views, active).ready && standby.ready && !standby.is_active();
-            ready.then_some(active)
+            let whole = view(views, active).is_whole() && standby.is_whole();
+            (whole && !standby.is_active()).then_some(active)
         })
     }
 
@@ -127,6 +127,13 @@ fn told(answers: &[Result<HaView, crate::observe::ObserveError>; 2]) -> String {
     let words = Side::BOTH.into_iter().zip(answers).map(|(side, answer)| {
         let name = side.name();
         match answer {
+            Ok(view) if view.ready && !view.is_whole() => {
+                format!(
+                    "node {name} is {}; not yet: {}",
+                    view.role,
+                    view.failed.join(", ")
+                )
+            }
             Ok(view) if view.reasons.is_empty() => {
                 format!("node {name} is {}, {} sessions", view.role, view.sessions)
             }
