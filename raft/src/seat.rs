@@ -23,10 +23,9 @@ use crate::status::Health;
 
 /// See [`Contradiction`].
 const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: one of the disks is an \
-                            older one. It is not followed. Next: on the node that is to be right, 'tandem request \
-                            cluster survive --force'; what only the other one has is kept as a candidate. A node that \
-                            has a quorum is right already: then stop the other one, move 'control' in its data \
-                            directory aside and keep it, and start it as a new member";
+                            older one. It is not followed, and nothing is agreed on until an operator says which one is \
+                            right. Next: on the node that is to be right, 'tandem request cluster survive --force', again \
+                            after some seconds if it is refused; what only the other one has is kept as a candidate";
 
 /// A running instance.
 #[derive(Clone)]
