@@ -25,6 +25,7 @@ mod mutants;
 mod network;
 mod newcomer;
 mod notice;
+mod odds;
 mod pending;
 mod plan;
 mod probe;

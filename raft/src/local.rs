@@ -16,6 +16,7 @@ use crate::error::StartError;
 use crate::group::GroupName;
 use crate::network::Acknowledged;
 use crate::notice::Notices;
+use crate::odds::Odds;
 use crate::plan::{ClusterPlan, Limits, Member, MemberKind, Timing};
 use crate::probe::{GroupProbe, Probe};
 use crate::roster::Roster;
@@ -46,8 +47,7 @@ pub(crate) struct Local {
     heard: Box<[AtomicU64; 256]>,
     /// The version of its software that each member told.
     software: Mutex<BTreeMap<NodeId, String>>,
-    /// Why members and this one last did not talk to each other.
-    refusals: Mutex<BTreeMap<NodeId, String>>,
+    odds: Mutex<Odds>,
     pub(crate) notices: Notices,
     /// The life that used this disk's store last; `None` of a new store.
     pub(crate) follows: Option<Incarnation>,
@@ -98,7 +98,7 @@ impl Local {
             incarnation,
             heard: Box::new(std::array::from_fn(|_| AtomicU64::new(0))),
             software: Mutex::default(),
-            refusals: Mutex::default(),
+            odds: Mutex::default(),
             notices: Notices::default(),
             follows: None,
             trails: false,
@@ -164,12 +164,10 @@ impl Local {
         }
     }
 
-    /// `node` and this member do not talk, and why: said once, since it is tried again and again.
+    /// `node` and this member do not talk, and why.
     pub(crate) fn at_odds(&self, node: NodeId, reason: &str) {
-        let mut known = self.refusals.lock();
-        if known.get(&node).is_none_or(|known| known != reason) {
+        if self.odds.lock().note(node, reason, self.clock.now()) {
             tracing::error!(%node, reason, "a member and this one do not talk to each other");
-            known.insert(node, reason.to_owned());
         }
     }
 
