@@ -7,6 +7,7 @@
 //! This crate owns the socket and its connections. It knows nothing itself: every answer comes
 //! through the port [`ports::Node`], and [`view`] turns what other crates keep into replies.
 
+mod door;
 mod members;
 pub mod ports;
 mod server;

@@ -17,11 +17,11 @@ use proto::ops::{
     SurviveClusterRequest, ThawClusterRequest, VersionReply, VrrpReply,
 };
 use runtime::Subsystem;
-use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 use types::{MAX_CONFIGURATION_BYTES, Revision};
 
+use crate::door;
 use crate::members::MembersApi;
 use crate::ports::{Answer, Commit, GoOn, Node, Unanswered};
 use crate::socket::{self, ServeError};
@@ -59,7 +59,7 @@ pub async fn serve(
         }))
         .add_service(OperatorServer::new(Api { node }).max_decoding_message_size(LARGEST_REQUEST));
     subsystem.spawn("ops", async move {
-        let incoming = UnixListenerStream::new(listener);
+        let incoming = door::watch(listener, door::PLACES);
         let stop = async move { shutdown.requested().await };
         if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
             tracing::error!(%error, "the operators' API ended");

@@ -61,7 +61,7 @@ pub enum Failure {
         cause: io::Error,
     },
     /// The connection ended before the answer.
-    #[error("the node at {} went away before it answered: {cause}. Ask again; its log says why it stopped", path.display())]
+    #[error("the node at {} went away before it answered: {cause}. Ask again; its log says why", path.display())]
     Lost {
         /// The socket.
         path: PathBuf,
