@@ -45,6 +45,12 @@ pub struct Surroundings<S> {
     pub plan: ClusterPlan,
     /// Which life of the node begins.
     pub incarnation: Incarnation,
+    /// The life that used the disk last; `None` of an empty one.
+    pub follows: Option<Incarnation>,
+    /// Another node may have gone on with what that life and later ones agreed on.
+    pub trails: bool,
+    /// No other node could say at the start whether the disk is the newest.
+    pub silence: bool,
     /// Its clock.
     pub clock: Clock,
     /// Its disk.
@@ -63,6 +69,9 @@ pub async fn start_in<S: KvStore>(
     let Surroundings {
         plan,
         incarnation,
+        follows,
+        trails,
+        silence,
         clock,
         mut store,
         transport,
@@ -70,6 +79,13 @@ pub async fn start_in<S: KvStore>(
     } = surroundings;
     let mut local = Local::new(&plan, incarnation, clock)?;
     local.observed_by = probe;
+    local.follows = follows;
+    local.trails = trails;
+    local.silence = silence;
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is(crate::mutants::Mutant::OlderDiskBelieved) {
+        (local.follows, local.trails, local.silence) = (None, false, false);
+    }
     let recovered = Recovered::claim(&mut store, incarnation)?;
     let (journal, storage) = Journal::on_task(store, clock, subsystem);
     let parts = Parts {

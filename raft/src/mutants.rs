@@ -30,6 +30,8 @@ pub enum Mutant {
     WitnessToldFirst,
     /// What was answered for is forgotten before it was applied here.
     AnsweredForgotten,
+    /// Whoever has an older disk goes on as if nobody had gone on without it.
+    OlderDiskBelieved,
     /// Who gives way forgets what only it has.
     AsideForgotten,
 }

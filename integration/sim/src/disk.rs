@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use raft::StoreError;
 use raft::seam::{Change, Key, KvStore};
+use raft_state::Incarnation;
 
 use crate::clock::Millis;
 use crate::random::Random;
@@ -25,10 +26,20 @@ struct Platter {
     /// What a reader sees.
     seen: BTreeMap<Key, Vec<u8>>,
     unsynced: VecDeque<Vec<Change>>,
+    /// The life that used it last, which is noted before anything else is written.
+    life: Option<Incarnation>,
+    /// What was copied from it, and is beside it.
+    copy: Option<Copied>,
     /// How long a sync takes, at least and at most.
     latency: (Millis, Millis),
     full: bool,
     random: Random,
+}
+
+#[derive(Clone, Debug)]
+struct Copied {
+    durable: BTreeMap<Key, Vec<u8>>,
+    life: Option<Incarnation>,
 }
 
 /// A healthy disk's.
@@ -41,6 +52,8 @@ impl Disk {
             durable: BTreeMap::new(),
             seen: BTreeMap::new(),
             unsynced: VecDeque::new(),
+            life: None,
+            copy: None,
             latency: LATENCY,
             full: false,
             random,
@@ -106,10 +119,40 @@ impl Disk {
 
     /// Another one takes its place, with nothing on it.
     pub fn replace(&self) {
+        self.0.lock().clear();
+    }
+
+    /// A copy is taken, of what would be there after a crash.
+    pub fn copy(&self) {
         let mut platter = self.0.lock();
-        platter.unsynced.clear();
-        platter.durable.clear();
-        platter.seen.clear();
+        let (durable, life) = (platter.durable.clone(), platter.life);
+        platter.copy = Some(Copied { durable, life });
+    }
+
+    /// The copy takes its place, if there is one.
+    pub fn put_back(&self) {
+        let mut platter = self.0.lock();
+        if let Some(copy) = platter.copy.clone() {
+            platter.clear();
+            platter.seen.clone_from(&copy.durable);
+            platter.durable = copy.durable;
+            platter.life = copy.life;
+        }
+    }
+
+    /// The life `begins` with it, as at a member's start: one that was used last by an earlier life than the one
+    /// `in_force` is put away unless it is `believed`. Returns the life that used it last.
+    pub(crate) fn begin(
+        &self,
+        begins: Incarnation,
+        in_force: Option<Incarnation>,
+        believed: bool,
+    ) -> Option<Incarnation> {
+        let mut platter = self.0.lock();
+        if platter.life.is_some() && platter.life < in_force && !believed {
+            platter.clear();
+        }
+        platter.life.replace(begins)
     }
 
     /// Whether any value contains `needle`.
@@ -127,6 +170,13 @@ pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 impl Platter {
+    fn clear(&mut self) {
+        self.unsynced.clear();
+        self.durable.clear();
+        self.seen.clear();
+        self.life = None;
+    }
+
     fn sync_oldest(&mut self) {
         for change in self.unsynced.pop_front().into_iter().flatten() {
             make(&mut self.durable, change);
@@ -215,5 +265,28 @@ mod tests {
             let left = disk.get(Key::Vote).unwrap().unwrap();
             assert_eq!(left, [3 - u8::try_from(lost).unwrap()]);
         }
+    }
+
+    #[test]
+    fn a_copy_is_what_a_crash_would_have_left_and_is_known_by_its_life() {
+        let put = |value| [Change::Put(Key::Vote, vec![value])];
+        let mut disk = Disk::new(Random::new(1));
+        let lives = [1, 2, 3].map(Incarnation);
+        assert_eq!(disk.begin(lives[0], None, false), None);
+        disk.write(&put(1)).unwrap();
+        disk.sync().unwrap();
+        disk.write(&put(2)).unwrap();
+        disk.copy();
+        disk.sync().unwrap();
+        assert_eq!(disk.begin(lives[1], Some(lives[0]), false), Some(lives[0]));
+
+        disk.put_back();
+        assert_eq!(disk.get(Key::Vote).unwrap(), Some(vec![1]));
+        assert_eq!(disk.begin(lives[2], Some(lives[1]), true), Some(lives[0]));
+        assert!(disk.get(Key::Vote).unwrap().is_some());
+
+        disk.put_back();
+        assert_eq!(disk.begin(lives[2], Some(lives[1]), false), None);
+        assert!(disk.get(Key::Vote).unwrap().is_none());
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use proto::raft::{HelloReply, HelloRequest};
 use raft::seam::{Content, Place, Probe, Server, Surroundings, View, start_in};
 use raft::{Cluster, ClusterPlan, Limits, Listen, MemberKind, StartError, Timing};
 use raft_state::{ClusterState, ControlState, Incarnation};
@@ -20,6 +21,21 @@ use crate::topology::Topology;
 
 /// For everything to end that is asked to.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The cluster's name.
+pub(crate) const CLUSTER: &str = "sim";
+/// Between the numbers of two lives. The product's are the seconds of their beginnings, far above the terms of
+/// every life before.
+const BETWEEN_LIVES: u32 = 1_000;
+
+/// What the other nodes say to a member before its life begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    /// The newest life of its number that is in force.
+    pub(crate) in_force: Option<Incarnation>,
+    /// None of them says anything.
+    pub(crate) silence: bool,
+}
 
 /// What all members of a run have in common.
 #[derive(Clone, Debug)]
@@ -112,6 +128,7 @@ impl Member {
     pub(crate) fn start(
         &mut self,
         habits: &Habits,
+        heard: Heard,
         now: Millis,
         outbox: &Arc<Mutex<Outbox>>,
     ) -> Result<(), BirthError> {
@@ -122,9 +139,16 @@ impl Member {
             .build()
             .map_err(BirthError::Runtime)?;
         let notebook = Arc::<Notebook>::default();
+        let incarnation = Incarnation(self.lives * BETWEEN_LIVES);
+        // What two lack the other one has, since both agree: except what one agreed on with itself.
+        let believed = habits.topology.members().len() <= 2;
+        let follows = self.disk.begin(incarnation, heard.in_force, believed);
         let surroundings = Surroundings {
             plan: self.plan(habits),
-            incarnation: Incarnation(self.lives),
+            incarnation,
+            follows,
+            trails: follows.is_some() && follows < heard.in_force,
+            silence: heard.silence,
             clock: {
                 let _inside = runtime.enter();
                 Clock::start_at(DAWN_UNIX_NS + now.0 * 1_000_000)
@@ -157,7 +181,7 @@ impl Member {
 
     fn plan(&self, habits: &Habits) -> ClusterPlan {
         ClusterPlan {
-            cluster_id: "sim".to_owned(),
+            cluster_id: CLUSTER.to_owned(),
             me: self.id,
             members: habits.topology.plan(),
             listen: Listen::Addresses(Vec::new()),
@@ -229,6 +253,12 @@ impl Life {
         if let Some(begun) = begun {
             self.spawn(begun);
         }
+    }
+
+    /// What the member answers to whoever asks how it is.
+    pub(crate) fn hello(&self, question: &HelloRequest) -> Option<HelloReply> {
+        let _inside = self.runtime.enter();
+        self.server.hello(question).ok()
     }
 
     /// The member goes on after a stall, and finds that time has passed.

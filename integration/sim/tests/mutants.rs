@@ -92,3 +92,8 @@ fn an_answered_batch_that_is_forgotten_is_caught() {
 fn commits_of_a_lineage_that_lost_and_are_forgotten_are_caught() {
     caught(Mutant::AsideForgotten);
 }
+
+#[test]
+fn an_older_disk_that_is_believed_is_caught() {
+    caught(Mutant::OlderDiskBelieved);
+}

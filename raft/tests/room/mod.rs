@@ -225,6 +225,9 @@ impl Room {
                     limits: Limits::default(),
                 },
                 incarnation: Incarnation(1),
+                follows: None,
+                trails: false,
+                silence: false,
                 clock: Clock::start(),
                 store: disk.clone(),
                 transport: Arc::new(Wire {

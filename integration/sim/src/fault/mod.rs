@@ -25,6 +25,17 @@ pub enum Fault {
     Stop(NodeId, Millis),
     /// A member loses its power and its disk, and comes back with an empty one.
     Replace(NodeId, Millis),
+    /// A copy is taken of a member's disk.
+    Copy(NodeId),
+    /// A member loses its power, and comes back with that copy.
+    PutBack {
+        /// Whose disk.
+        node: NodeId,
+        /// For how long it has no power.
+        down: Millis,
+        /// Who has none when it comes back, and for how long.
+        then: Option<(NodeId, Millis)>,
+    },
     /// A member crashes while a vote that it has given is not on its disk yet, and whoever got it is cut
     /// off from everybody: may another one get a vote for the same term?
     LoseVote {
@@ -156,6 +167,10 @@ impl fmt::Display for Fault {
             Self::Stop(node, down) => write!(f, "node {node} is stopped for {} ms", down.0),
             Self::Replace(node, down) => {
                 write!(f, "node {node} gets an empty disk within {} ms", down.0)
+            }
+            Self::Copy(node) => write!(f, "the disk of node {node} is copied"),
+            Self::PutBack { node, down, .. } => {
+                write!(f, "node {node} gets its older disk within {} ms", down.0)
             }
             Self::LoseVote { voter, winner, .. } => {
                 write!(

@@ -32,6 +32,11 @@ const STOPS: u64 = 300;
 /// Runs in which a member loses its disk, in a thousand: where the others have everything that it had.
 const REPLACEMENTS: u64 = 150;
 
+/// Runs in which a member comes back with an older disk, in a thousand.
+const PUT_BACKS: u64 = 200;
+/// Of these, those in which another member is off when it comes back, in a thousand.
+const ALONE: u64 = 600;
+
 const SPLIT: Fault = Fault::Site(SiteFault::Split);
 const MENDED: Fault = Fault::Network(NetworkFault::Mend);
 
@@ -45,6 +50,7 @@ impl Plan {
     /// Draws a plan, with traps and orderly faults beside those of chance.
     pub fn draw(topology: Topology, random: Random) -> Self {
         let (mut order, begun) = (random.fork(1), FIRST.0);
+        let mut disks = random.fork(2);
         let mut plan = Self::draw_plain(topology, random);
         let mut at = || Millis(order.between(begun, plan.calm_at.0));
         let (stopped, replaced, trapped) = (at(), at(), at());
@@ -63,6 +69,10 @@ impl Plan {
             let over = trap.iter().map(|(at, _)| *at).max();
             plan.calm_at = plan.calm_at.max(over.unwrap_or_default());
             plan.faults.extend(trap);
+        }
+        if disks.happens(PUT_BACKS) {
+            let end = plan.calm_at;
+            plan.faults.extend(put_back(topology, end, &mut disks));
         }
         plan.faults.sort_by_key(|(at, _)| *at);
         plan
@@ -93,6 +103,8 @@ impl Plan {
                 | Fault::CrashUnsynced(..)
                 | Fault::Stop(..)
                 | Fault::Replace(..)
+                | Fault::Copy(_)
+                | Fault::PutBack { .. }
                 | Fault::LoseVote { .. }
                 | Fault::LoseEntries { .. }
                 | Fault::PowerCut(_)
@@ -149,6 +161,23 @@ fn draw(topology: Topology, random: &mut Random, lasts: Millis) -> Fault {
     }
 }
 
+/// A member comes back with a disk of a while ago, before `end`.
+fn put_back(topology: Topology, end: Millis, random: &mut Random) -> [(Millis, Fault); 2] {
+    let members: Vec<NodeId> = topology.members().iter().map(|(id, _)| *id).collect();
+    let (node, other) = two(&members, random);
+    let copied_at = random.between(FIRST.0, end.0);
+    let put_back_at = random.between(copied_at, end.0);
+    let down = Millis(random.between(LASTS.0, LASTS.1));
+    let lasts = Millis(random.between(LASTS.0, LASTS.1));
+    // A disk of a time when its node decided alone is noticed by the other node alone.
+    let is_alone = !topology.survives() && random.happens(ALONE);
+    let then = is_alone.then_some((other, lasts));
+    [
+        (Millis(copied_at), Fault::Copy(node)),
+        (Millis(put_back_at), Fault::PutBack { node, down, then }),
+    ]
+}
+
 /// Something after which a node may go on alone.
 fn draw_long(topology: Topology, random: &mut Random, lasts: Millis) -> Fault {
     let nodes: Vec<NodeId> = topology.members().iter().map(|(id, _)| *id).collect();
@@ -183,6 +212,23 @@ mod tests {
         };
         assert!(tempted(Topology::PairSurvivor));
         assert!(!tempted(Topology::Pair) && !tempted(Topology::PairWitness));
+    }
+
+    #[test]
+    fn older_disks_come_back_unnoticed_only_where_nobody_decides_alone() {
+        let comes_back = |topology, unnoticed: bool| {
+            (0..50).any(|seed| {
+                let plan = Plan::draw(topology, Random::new(seed));
+                let mut faults = plan.faults.iter();
+                faults.any(|(_, fault)| {
+                    matches!(fault, Fault::PutBack { then, .. } if then.is_some() == unnoticed)
+                })
+            })
+        };
+        for topology in Topology::ALL {
+            assert!(comes_back(topology, false));
+            assert_eq!(comes_back(topology, true), !topology.survives());
+        }
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Invariant for BlindWitness {
             | Observation::Applied { .. }
             | Observation::Asked(_)
             | Observation::Told { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. } => Ok(()),
         }
     }

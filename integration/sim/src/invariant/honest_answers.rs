@@ -59,6 +59,7 @@ impl Invariant for HonestAnswers {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. }
             | Observation::Ended(_) => Ok(()),
         }

@@ -20,6 +20,7 @@ impl Invariant for KeepsRunning {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Ended(_) => Ok(()),
         }
     }

@@ -72,6 +72,7 @@ impl Invariant for Linearizable {
             Observation::Applied { .. }
             | Observation::Asked(_)
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. } => return Ok(()),
         };
         let (ControlCommand::SetConfig { base, .. }, Told::Outcome(outcome)) =

@@ -89,6 +89,7 @@ impl Invariant for LogMatching {
             Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. }
             | Observation::Ended(_) => Ok(()),
         }

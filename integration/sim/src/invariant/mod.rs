@@ -59,6 +59,8 @@ pub enum Observation<'a> {
         /// The message.
         bytes: &'a [u8],
     },
+    /// A member has an older disk from now on.
+    Aged(NodeId),
     /// A group has ended at a member that has power.
     Stopped {
         /// Where.
@@ -79,6 +81,7 @@ impl<'a> Observation<'a> {
             | Self::Asked(_)
             | Self::Told { .. }
             | Self::Carried { .. }
+            | Self::Aged(_)
             | Self::Stopped { .. } => None,
         }
     }

@@ -156,6 +156,7 @@ impl Invariant for NoLostCommit {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. } => Ok(()),
         }
     }

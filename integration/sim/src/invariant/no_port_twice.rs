@@ -126,6 +126,7 @@ impl Invariant for NoPortTwice {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. }
             | Observation::Ended(_) => Ok(()),
         }

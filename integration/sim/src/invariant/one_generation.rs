@@ -56,6 +56,7 @@ impl Invariant for OneGeneration {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. }
             | Observation::Ended(_) => Ok(()),
         }

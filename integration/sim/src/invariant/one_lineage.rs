@@ -36,6 +36,10 @@ impl Invariant for OneLineage {
                     None => Ok(()),
                 }
             }
+            Observation::Aged(member) => {
+                self.last.remove(member);
+                Ok(())
+            }
             Observation::Ended(end) => {
                 let mut lineages = end.members.iter().map(|member| member.lineage.lineage);
                 let Some(Some(first)) = lineages.next() else {

@@ -172,6 +172,7 @@ impl Invariant for OneOwner {
             | Observation::Asked(_)
             | Observation::Told { .. }
             | Observation::Carried { .. }
+            | Observation::Aged(_)
             | Observation::Stopped { .. } => Ok(()),
             Observation::Ended(end) => self.ended(end),
         }

@@ -122,9 +122,9 @@ impl World {
         let nodes = self.members.iter();
         let nodes = nodes.filter(|member| member.kind == MemberKind::Node && member.id != leader);
         for other in nodes.map(|member| member.id).collect::<Vec<_>>() {
-            self.strike(&Fault::Network(NetworkFault::Part(leader, other)));
+            self.strike_network(NetworkFault::Part(leader, other));
         }
-        self.strike(&Fault::SlowDisk(leader, SLOW));
+        self.slow_disk(leader, SLOW);
         self.ambush
             .insert(leader, Ambush::entries(self.now, after, down));
         // Nobody keeps what does not crash.

@@ -9,12 +9,13 @@
 //! one seed is one history.
 
 mod ambush;
+mod power;
 mod requests;
 mod run;
 mod strike;
 mod traffic;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -64,6 +65,10 @@ pub(crate) struct World {
     calm_at: Millis,
     /// When members get their power back.
     power: BTreeMap<NodeId, Millis>,
+    /// Everybody was seen to have a vote.
+    has_formed: bool,
+    /// Members whose disks were replaced by older ones.
+    older: BTreeSet<NodeId>,
     /// Members that crash as soon as their disk has something to lose.
     ambush: BTreeMap<NodeId, Ambush>,
     habits: Habits,
@@ -120,6 +125,8 @@ impl World {
             calm_at: plan.calm_at,
             plan: plan.faults.into(),
             power,
+            has_formed: false,
+            older: BTreeSet::new(),
             ambush: BTreeMap::new(),
             habits,
             operator: Operator::default(),
@@ -140,9 +147,10 @@ impl World {
     fn step(&mut self) -> Result<(), Violation> {
         self.now += self.step;
         self.trace.at(self.now);
+        self.has_formed = self.has_formed || self.everybody_votes();
         while self.plan.front().is_some_and(|(at, _)| *at <= self.now) {
             if let Some((_, fault)) = self.plan.pop_front() {
-                self.strike(&fault);
+                self.strike(&fault)?;
             }
         }
         self.restore_power()?;

@@ -6,6 +6,7 @@ use types::NodeId;
 
 use super::{Violation, World};
 use crate::clock::Millis;
+use crate::fault::Fault;
 use crate::invariant::{End, Final, Observation};
 use crate::member::Member;
 use crate::policy::Site;
@@ -18,6 +19,8 @@ use crate::workload::{Opened, SECRET, Told};
 const RECOVERY: Millis = Millis(20_000);
 /// Between two looks at whether it is.
 const LOOK: Millis = Millis(50);
+/// For an operator to see that nothing is agreed on.
+const ORDER: Millis = Millis(6_000);
 /// For a commit of each node when all is well.
 const COMMIT: Millis = Millis(10_000);
 
@@ -99,6 +102,17 @@ impl World {
         }
         for at in self.power.values_mut() {
             *at = now.min(*at);
+        }
+        // A disk of a time when its node decided alone decides nothing more: an operator says that the other one
+        // goes on, which is refused where that one has a quorum.
+        if self.habits.topology.survives() && !self.older.is_empty() {
+            let nodes = self.nodes().into_iter();
+            for node in nodes
+                .filter(|node| !self.older.contains(node))
+                .collect::<Vec<_>>()
+            {
+                self.later(ORDER, Fault::Order(node));
+            }
         }
     }
 
@@ -214,18 +228,26 @@ impl World {
     /// Whether another node's disk holds everything of the control group that anybody holds beside `node`: what
     /// only its memory holds is lost with the next power.
     pub(super) fn has_more_copies(&self, node: NodeId) -> bool {
-        let end = |member: &Member| {
-            let life = member.life.as_ref()?;
-            Some(life.look(|cluster| cluster.control.status().last_log))
-        };
-        let furthest = self.members.iter().filter_map(end).max();
-        let mut others = self.members.iter();
-        others.any(|other| {
-            other.id != node
-                && other.kind == MemberKind::Node
-                && end(other) == furthest
-                && furthest.is_none_or(|index| other.disk.keeps(index))
+        let furthest = self.furthest();
+        let mut others = self.members.iter().filter(|other| other.id != node);
+        others.any(|other| other.kind == MemberKind::Node && keeps_all(other, furthest))
+    }
+
+    /// Whether the disks of all members beside `node` hold that, and it has nothing to hand over.
+    pub(super) fn all_others_keep_all(&self, node: NodeId) -> bool {
+        let furthest = self.furthest();
+        self.members.iter().all(|member| {
+            if member.id == node {
+                keeps_nothing_aside(member)
+            } else {
+                keeps_all(member, furthest)
+            }
         })
+    }
+
+    /// The last entry of the control group that anybody holds.
+    fn furthest(&self) -> Option<u64> {
+        self.members.iter().filter_map(last_entry).max()
     }
 
     /// Sessions whose opener lives still, in the same life.
@@ -259,6 +281,20 @@ impl World {
             living: self.living(),
         }
     }
+}
+
+fn last_entry(member: &Member) -> Option<u64> {
+    let life = member.life.as_ref()?;
+    Some(life.look(|cluster| cluster.control.status().last_log))
+}
+
+fn keeps_all(member: &Member, furthest: Option<u64>) -> bool {
+    last_entry(member) == furthest && furthest.is_none_or(|index| member.disk.keeps(index))
+}
+
+fn keeps_nothing_aside(member: &Member) -> bool {
+    let mut life = member.life.iter();
+    life.all(|life| life.look(|cluster| cluster.control.lineage().aside == 0))
 }
 
 fn complete(me: NodeId, group: &GroupStatus) -> Result<(), String> {

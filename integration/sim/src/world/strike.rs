@@ -1,6 +1,5 @@
-//! Faults strike, power goes and comes back.
+//! Faults strike.
 
-use raft::MemberKind;
 use raft_state::SurvivalReason;
 use types::NodeId;
 
@@ -12,11 +11,8 @@ use crate::member::{Life, Member};
 use crate::operator::Order;
 use crate::policy::Site;
 
-/// For those who lag to catch up.
-const SOON: Millis = Millis(10);
-
 impl World {
-    pub(super) fn strike(&mut self, fault: &Fault) {
+    pub(super) fn strike(&mut self, fault: &Fault) -> Result<(), Violation> {
         self.trace.note(|| format!("fault: {fault}"));
         match fault {
             Fault::Network(fault) => self.strike_network(*fault),
@@ -26,6 +22,8 @@ impl World {
             }
             Fault::Stop(node, down) => self.stop(*node, *down),
             Fault::Replace(node, down) => self.replace(*node, *down),
+            Fault::Copy(node) => self.copy(*node),
+            Fault::PutBack { node, down, then } => return self.put_back(*node, *down, *then),
             Fault::LoseVote {
                 voter,
                 winner,
@@ -51,17 +49,16 @@ impl World {
                     life.jump(*time);
                 }
             }
-            Fault::SlowDisk(node, most) => {
-                self.on_disk(*node, |disk| disk.slow_down(Millis(most.0 / 4), *most));
-            }
+            Fault::SlowDisk(node, most) => self.slow_disk(*node, *most),
             Fault::FullDisk(node) => self.on_disk(*node, |disk| disk.set_full(true)),
             Fault::MendDisk(node) => self.on_disk(*node, Disk::repair),
             Fault::Site(fault) => self.strike_site(*fault),
             Fault::Order(node) => self.obey(Order::Obey(*node)),
         }
+        Ok(())
     }
 
-    fn strike_network(&mut self, fault: NetworkFault) {
+    pub(super) fn strike_network(&mut self, fault: NetworkFault) {
         match fault {
             NetworkFault::Isolate(node) => self.cut(|from, to| from == node || to == node),
             NetworkFault::Part(a, b) => self.cut(|from, to| [(a, b), (b, a)].contains(&(from, to))),
@@ -89,17 +86,6 @@ impl World {
         }
     }
 
-    /// Takes the power and the disk from a member, as soon as the others can do without: what only it has
-    /// nobody could give back.
-    fn replace(&mut self, node: NodeId, down: Millis) {
-        if self.everybody_votes() && self.has_more_copies(node) {
-            self.crash(node, down);
-            self.on_disk(node, Disk::replace);
-        } else {
-            self.later(SOON, Fault::Replace(node, down));
-        }
-    }
-
     fn strike_site(&mut self, fault: SiteFault) {
         match fault {
             SiteFault::Split => {
@@ -114,7 +100,11 @@ impl World {
         }
     }
 
-    fn on_disk(&mut self, node: NodeId, change: impl FnOnce(&Disk)) {
+    pub(super) fn slow_disk(&mut self, node: NodeId, most: Millis) {
+        self.on_disk(node, |disk| disk.slow_down(Millis(most.0 / 4), most));
+    }
+
+    pub(super) fn on_disk(&mut self, node: NodeId, change: impl FnOnce(&Disk)) {
         if let Some(member) = self.member(node) {
             change(&member.disk);
         }
@@ -128,81 +118,8 @@ impl World {
         self.members.iter_mut().find(|member| member.id == node)
     }
 
-    fn awake(&mut self, node: NodeId) -> Option<&mut Life> {
+    pub(super) fn awake(&mut self, node: NodeId) -> Option<&mut Life> {
         self.member(node).and_then(Member::awake)
-    }
-
-    /// Takes the power from a member that has it.
-    pub(super) fn crash(&mut self, node: NodeId, down: Millis) {
-        self.take_down(node, down, "has crashed", Member::crash);
-    }
-
-    /// Shuts a member down that has power.
-    fn stop(&mut self, node: NodeId, down: Millis) {
-        self.take_down(node, down, "was stopped", Member::stop);
-    }
-
-    fn take_down(&mut self, node: NodeId, down: Millis, what: &str, end: fn(&mut Member) -> usize) {
-        self.ambush.remove(&node);
-        let back_at = self.now + down;
-        let outbox = std::sync::Arc::clone(&self.outbox);
-        let said = outbox.lock().letters.len();
-        let Some(member) = self.member(node).filter(|member| member.life.is_some()) else {
-            return;
-        };
-        let lost = end(member);
-        // Who is gone does not even say that its connections end.
-        outbox.lock().letters.truncate(said);
-        self.forget(node);
-        self.power.insert(node, back_at);
-        self.trace
-            .note(|| format!("node {node} {what}, and lost {lost} writes"));
-    }
-
-    /// Starts members that have power again, and lets those go on that have stalled.
-    pub(super) fn restore_power(&mut self) -> Result<(), Violation> {
-        let now = self.now;
-        let due: Vec<NodeId> = self
-            .power
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(node, _)| *node)
-            .collect();
-        for node in due {
-            self.power.remove(&node);
-            self.start(node)?;
-        }
-        for member in &mut self.members {
-            let Some(life) = &mut member.life else {
-                continue;
-            };
-            if life.stalled_until.is_some_and(|until| until <= now) {
-                life.wake(now);
-                let id = member.id;
-                self.trace.note(|| format!("node {id} goes on"));
-            }
-        }
-        Ok(())
-    }
-
-    fn start(&mut self, node: NodeId) -> Result<(), Violation> {
-        let (habits, now) = (self.habits.clone(), self.now);
-        let outbox = std::sync::Arc::clone(&self.outbox);
-        let Some(member) = self.member(node) else {
-            return Ok(());
-        };
-        // Whoever starts a member makes room first.
-        member.disk.repair();
-        let (kind, started) = (member.kind, member.start(&habits, now, &outbox));
-        let lives = member.lives;
-        self.trace
-            .note(|| format!("node {node} begins its life {lives}"));
-        started.map_err(|error| self.violation("keeps_running", error.to_string()))?;
-        if kind == MemberKind::Node {
-            let pause = self.workload.pause();
-            self.next_request.insert(node, now + pause);
-        }
-        Ok(())
     }
 
     pub(super) fn obey(&mut self, order: Order) {
