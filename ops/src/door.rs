@@ -1,19 +1,15 @@
 //! The door of the operators' socket: so many connections at once, and none waits behind idle ones.
 //!
 //! Each costs a descriptor, which the data plane and the other members need more. One too many is closed at
-//! once, so that its client can say so.
+//! once, so that its client can say so, and one that says nothing soon.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::transport::server::{Connected, UdsConnectInfo};
 
 /// A site's operators, their scripts and what watches the router.
 pub(crate) const PLACES: usize = 256;
@@ -36,12 +32,7 @@ async fn next(listener: &UnixListener, places: &Arc<Semaphore>, refused: &mut u6
     loop {
         let why = match listener.accept().await {
             Ok((stream, _)) => match Arc::clone(places).try_acquire_owned() {
-                Ok(place) => {
-                    return Guest {
-                        stream,
-                        _place: place,
-                    };
-                }
+                Ok(place) => return Guest::new(stream, place),
                 Err(_) => "there are as many as may be".to_owned(),
             },
             Err(error) => {
@@ -62,59 +53,7 @@ async fn next(listener: &UnixListener, places: &Arc<Semaphore>, refused: &mut u6
 }
 
 /// A connection that was let in; dropped, its place is free.
-#[derive(Debug)]
-pub(crate) struct Guest {
-    stream: UnixStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-impl Connected for Guest {
-    type ConnectInfo = UdsConnectInfo;
-
-    fn connect_info(&self) -> UdsConnectInfo {
-        self.stream.connect_info()
-    }
-}
+pub(crate) type Guest = proto::Guest<UnixStream, OwnedSemaphorePermit>;
 
 #[cfg(test)]
 mod tests {

@@ -26,8 +26,10 @@ pub mod ops {
     tonic::include_proto!("tandem.ops");
 }
 
+mod guest;
 mod stamp;
 
+pub use guest::Guest;
 pub use stamp::{Stamp, Stamped};
 
 /// All schemas as an encoded `FileDescriptorSet`, for reflection.

@@ -129,6 +129,11 @@ impl Disk {
         platter.copy = Some(Copied { durable, life });
     }
 
+    /// Whether there is one.
+    pub fn has_copy(&self) -> bool {
+        self.0.lock().copy.is_some()
+    }
+
     /// The copy takes its place, if there is one.
     pub fn put_back(&self) {
         let mut platter = self.0.lock();

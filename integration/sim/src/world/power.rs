@@ -38,15 +38,18 @@ impl World {
         }
     }
 
-    /// Takes the power from a member and brings it back with an older copy of its disk, if there is one, as soon
-    /// as the others can do without. When it comes back another one may lose its power for a while.
+    /// Takes the power from a member and brings it back with an older copy of its disk, as soon as there is one
+    /// and the others can do without what is newer. When it comes back another one may lose its power for a while.
     pub(super) fn put_back(
         &mut self,
         node: NodeId,
         down: Millis,
         then: Option<(NodeId, Millis)>,
     ) -> Result<(), Violation> {
-        if !self.everybody_votes() || !self.all_others_keep_all(node) {
+        let is_copied = self
+            .member(node)
+            .is_some_and(|member| member.disk.has_copy());
+        if !is_copied || !self.everybody_votes() || !self.all_others_keep_all(node) {
             self.later(SOON, Fault::PutBack { node, down, then });
             return Ok(());
         }

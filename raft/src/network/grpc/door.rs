@@ -8,27 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Sleep;
-use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// Connections of one address: two lanes, twice that while old ones die, and an operator's tools.
 const PER_ADDRESS: usize = 32;
 /// Connections of all addresses that are no member's.
 const STRANGERS: usize = 64;
-/// For the first words. A client of ours speaks first and at once.
-const SILENCE: Duration = Duration::from_secs(3);
-/// The preface of HTTP/2, and less than any greeting of TLS: with fewer bytes nothing has been said.
-const FIRST_WORDS: usize = 24;
 /// After the kernel could give no connection: there are no descriptors, and asking at once finds none.
 const REST: Duration = Duration::from_millis(100);
 
@@ -70,12 +61,7 @@ impl Door {
                     if let Some(place) = self.place(from.ip().to_canonical())
                         && undelayed.is_ok()
                     {
-                        return Guest {
-                            stream,
-                            said: 0,
-                            patience: Some(Box::pin(tokio::time::sleep(SILENCE))),
-                            _place: place,
-                        };
+                        return Guest::new(stream, place);
                     }
                 }
                 Err(error) => {
@@ -134,7 +120,7 @@ impl fmt::Debug for Door {
 
 /// One connection's place; dropped, it is free again.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     door: Arc<Door>,
     from: IpAddr,
 }
@@ -152,76 +138,7 @@ impl Drop for Place {
 }
 
 /// A connection that was let in.
-#[derive(Debug)]
-pub(super) struct Guest {
-    stream: TcpStream,
-    /// Bytes that it has said, up to [`FIRST_WORDS`].
-    said: usize,
-    /// Runs out unless the first words are said.
-    patience: Option<Pin<Box<Sleep>>>,
-    _place: Place,
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let Some(patience) = &mut self.patience else {
-            return read;
-        };
-        if read.is_pending() {
-            ready!(patience.as_mut().poll(context));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        self.said += buffer.filled().len() - before;
-        if self.said >= FIRST_WORDS {
-            self.patience = None;
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-impl Connected for Guest {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
-    }
-}
+pub(super) type Guest = proto::Guest<TcpStream, Place>;
 
 #[cfg(test)]
 mod tests {
@@ -252,25 +169,5 @@ mod tests {
             .collect();
         assert_eq!(strangers.len(), STRANGERS);
         assert!(door.place(address(1)).is_some());
-    }
-
-    #[tokio::test]
-    async fn who_knocks_and_says_nothing_is_shown_out() {
-        use futures::StreamExt;
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let target = listener.local_addr().unwrap();
-        let mut guests = Box::pin(Door::new(BTreeSet::new).watch(listener));
-        let _silent = TcpStream::connect(target).await.unwrap();
-        let mut guest = guests.next().await.unwrap().unwrap();
-        let end = guest.read_u8().await.unwrap_err();
-        assert_eq!(end.kind(), io::ErrorKind::TimedOut);
-
-        let mut speaker = TcpStream::connect(target).await.unwrap();
-        speaker.write_all(&[b'x'; FIRST_WORDS]).await.unwrap();
-        let mut guest = guests.next().await.unwrap().unwrap();
-        guest.read_exact(&mut [0; FIRST_WORDS]).await.unwrap();
-        assert!(guest.patience.is_none());
     }
 }
