@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use types::{Instant, NodeId};
 
 use crate::changes::Hub;
-use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId, MemoryGroup};
 use crate::local::{Local, Past};
 use crate::membership::{QUESTION, ask_in, found};
@@ -23,7 +22,7 @@ use crate::network::{Turn, hello, known_lives};
 use crate::pending::Pending;
 use crate::plan::MemberKind;
 use crate::propose::Proposer;
-use crate::seat::{Gate, Running};
+use crate::seat::Running;
 use crate::status::Health;
 use crate::store::{Journal, LogStore, Machine, Observer};
 
@@ -207,29 +206,12 @@ impl Generations {
         };
         let mut clients = self.control_clients(id);
         clients.generation = lineage.wire();
-        let config = config_of(MemoryGroup::NAME, local).map_err(|error| error.to_string())?;
         let observer: Arc<dyn Observer<MemoryGroup>> = self.hub.clone();
         let probe = local.probe(MemoryGroup::NAME, lineage.wire());
         let machine = Machine::new(None, Arc::clone(self.hub.agreed()), observer, Journal::None)
             .probed_by(probe);
         let log = LogStore::in_memory();
-        let turn = clients.turn.clone();
-        let raft =
-            openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
-                .await
-                .map_err(|error| error.to_string())?;
-        turn.follow(&raft);
-        raft.runtime_config().elect(!local.is_witness());
-        let running = Running {
-            raft,
-            id,
-            generation: lineage.wire(),
-            gate: Gate::default(),
-            began_with_content: false,
-            clock: local.clock,
-            contradiction: Arc::default(),
-            standstill: Arc::default(),
-        };
+        let running = Running::start(clients, machine, log.clone(), false).await?;
         Ok((running, log))
     }
 

@@ -11,21 +11,18 @@ use std::time::Duration;
 use identity::{Authority, Certificate, Label, Request};
 use proto::raft::{JoinReply, JoinRequest, JoinedMember, RenewReply, RenewRequest};
 use raft_state::{
-    CertificateRecord, Certificates, ControlCommand, ControlOutcome, ControlState, MemberRecord,
-    MemberStanding, MembersCommand, MembersOutcome, Newcomer, TokenRefusal,
+    Certificates, ControlState, MemberRecord, MemberStanding, MembersCommand, MembersOutcome,
+    Newcomer, TokenRefusal,
 };
 use types::{Fingerprint, MemberKind, Name, NodeId};
 
 use crate::cluster::{Cluster, Control};
-use crate::error::ProposeError;
+use crate::enrolment::{propose, record_of, set_member};
 use crate::network::Failure;
 use crate::plan::{Applicant, Member, Pace};
 use crate::signer::Signer;
 use crate::stranger::Stranger;
 
-/// What to do about members that do not answer.
-const NO_QUORUM: &str = "'tandem show cluster' says who is silent: start that member again; if it is lost for good, \
-                         'tandem request cluster survive' on the node that stays, then this once more";
 /// For a node that was just started to write itself down.
 const BEGINNING: Duration = Duration::from_secs(5);
 /// For what was agreed on to arrive here, too.
@@ -315,55 +312,6 @@ impl Issuer {
             rtt_ms: signer.pace.rtt_ms,
             election_timeout_ms: signer.pace.election_timeout_ms,
         }
-    }
-}
-
-/// Writes a member down.
-pub(crate) async fn set_member(
-    control: &Control,
-    record: MemberRecord,
-    certificates: Certificates,
-) -> Result<(), Failure> {
-    let command = MembersCommand::SetMember {
-        record,
-        certificates,
-        now_unix_s: control.local.clock.unix_millis() / 1_000,
-    };
-    match propose(control, command).await? {
-        MembersOutcome::MemberSet => Ok(()),
-        other @ (MembersOutcome::TokenAdded
-        | MembersOutcome::Redeemed { .. }
-        | MembersOutcome::TokenRefused(_)
-        | MembersOutcome::NameTaken { .. }
-        | MembersOutcome::Retiring
-        | MembersOutcome::Removed
-        | MembersOutcome::NotAMember) => Err(refused(other.to_string())),
-    }
-}
-
-/// Gets a change of the members agreed on.
-pub(crate) async fn propose(
-    control: &Control,
-    command: MembersCommand,
-) -> Result<MembersOutcome, Failure> {
-    match control.propose(ControlCommand::Members(command)).await {
-        Ok(ControlOutcome::Members(outcome)) => Ok(outcome),
-        Ok(other) => Err(Failure::Broken(other.to_string())),
-        Err(error @ ProposeError::NoLeader { .. }) => Err(refused(format!("{error}. {NO_QUORUM}"))),
-        Err(error @ (ProposeError::Frozen { .. } | ProposeError::Stopped { .. })) => {
-            Err(refused(error.to_string()))
-        }
-        Err(error @ ProposeError::Unknown { .. }) => Err(Failure::Late(format!(
-            "{error}; with a quorum it is done after all. {NO_QUORUM}"
-        ))),
-    }
-}
-
-/// What the list keeps of a certificate.
-pub(crate) fn record_of(certificate: &Certificate) -> CertificateRecord {
-    CertificateRecord {
-        fingerprint: certificate.fingerprint(),
-        until_unix_s: certificate.validity().until,
     }
 }
 

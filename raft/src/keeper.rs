@@ -19,8 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use types::{Instant, MemberKind, NodeId};
 
 use crate::cluster::{Control, StateGroup};
+use crate::enrolment::{propose, record_of, set_member};
 use crate::group::{Group, MemberId};
-use crate::issuer::{Issuer, propose, record_of, set_member};
+use crate::issuer::Issuer;
 use crate::network::Failure;
 use crate::network::grpc::{Grpc, Tls};
 use crate::plan::TlsFiles;

@@ -11,6 +11,7 @@ mod config;
 mod contradiction;
 mod dismissed;
 mod engine;
+mod enrolment;
 mod error;
 mod generation;
 mod group;

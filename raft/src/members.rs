@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use types::{MemberKind, Name, NodeId};
 
 use crate::cluster::Control;
-use crate::issuer::{Issuer, propose};
+use crate::enrolment::propose;
+use crate::issuer::Issuer;
 use crate::keeper::{RenewError, Renewal};
 use crate::network::Failure;
 use crate::network::grpc::Tls;

@@ -16,10 +16,13 @@ use runtime::Clock;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, watch};
 use types::{Instant, NodeId};
 
+use crate::config::config_of;
 use crate::contradiction::Contradiction;
 use crate::group::{Consensus, Group, LogId, MemberId, StoredMembership, Vote};
+use crate::network::Clients;
 use crate::standstill::Standstill;
 use crate::status::Health;
+use crate::store::{LogStore, Machine};
 
 /// See [`Contradiction`].
 const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: one of the disks is an \
@@ -63,6 +66,33 @@ impl Gate {
 }
 
 impl<G: Group> Running<G> {
+    /// Starts an instance that talks to the others as `clients` says, on what `machine` and `log` hold.
+    pub(crate) async fn start(
+        clients: Clients,
+        machine: Machine<G>,
+        log: LogStore<G>,
+        began_with_content: bool,
+    ) -> Result<Self, String> {
+        let local = Arc::clone(&clients.local);
+        let (id, generation, turn) = (clients.id, clients.generation, clients.turn.clone());
+        let config = config_of(G::NAME, &local).map_err(|error| error.to_string())?;
+        let raft = openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log, machine)
+            .await
+            .map_err(|error| error.to_string())?;
+        turn.follow(&raft);
+        raft.runtime_config().elect(!local.is_witness());
+        Ok(Self {
+            raft,
+            id,
+            generation,
+            gate: Gate::default(),
+            began_with_content,
+            clock: local.clock,
+            contradiction: Arc::default(),
+            standstill: Arc::default(),
+        })
+    }
+
     /// The members that are agreed on.
     pub(crate) fn committed_membership(&self) -> StoredMembership<G> {
         let metrics = self.raft.metrics();

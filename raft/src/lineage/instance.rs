@@ -7,12 +7,11 @@ use raft_state::{ControlCommand, ControlLineage, ControlOutcome, ControlState};
 use tokio::sync::watch;
 use types::Edition;
 
-use crate::config::config_of;
 use crate::group::{ControlGroup, Group, MemberId};
 use crate::local::Local;
 use crate::network::{Clients, Turn};
 use crate::propose::Proposer;
-use crate::seat::{Gate, Running};
+use crate::seat::Running;
 use crate::store::{
     Applied, Held, Journal, LogStore, Machine, Observer, Recovered, SharedSnapshot,
 };
@@ -79,7 +78,6 @@ impl Instance {
             node: local.me.id,
             incarnation: recovered.founded.unwrap_or(local.incarnation),
         };
-        let config = config_of(ControlGroup::NAME, local).map_err(|error| error.to_string())?;
         let began_with_content = recovered.holds_anything();
         let mut machine = Machine::new(
             recovered.snapshot.take(),
@@ -93,30 +91,14 @@ impl Instance {
         .probed_by(local.probe(ControlGroup::NAME, lineage.wire()));
         let (snapshot, end) = (machine.shared_snapshot(), machine.tell_end());
         let log = LogStore::durable(recovered, journal.clone());
-        let turn = Turn::new(log.kept());
         let clients = Clients {
             local: Arc::clone(local),
             peers: Arc::clone(&control.peers),
             id,
             generation: lineage.wire(),
-            turn: turn.clone(),
+            turn: Turn::new(log.kept()),
         };
-        let raft =
-            openraft::Raft::new(id.to_u64(), Arc::new(config), clients, log.clone(), machine)
-                .await
-                .map_err(|error| error.to_string())?;
-        turn.follow(&raft);
-        raft.runtime_config().elect(!local.is_witness());
-        let running = Running {
-            raft,
-            id,
-            generation: lineage.wire(),
-            gate: Gate::default(),
-            began_with_content,
-            clock: local.clock,
-            contradiction: Arc::default(),
-            standstill: Arc::default(),
-        };
+        let running = Running::start(clients, machine, log.clone(), began_with_content).await?;
         Ok(Self {
             running,
             lineage,

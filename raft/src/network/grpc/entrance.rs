@@ -22,7 +22,7 @@ use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tower::{Layer, Service};
 
 use super::whole::Whole;
-use crate::issuer::record_of;
+use crate::enrolment::record_of;
 use crate::local::Local;
 
 /// The one question that needs no certificate.

@@ -16,8 +16,8 @@ use rustls::server::ParsedCertificate;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use types::Name;
 
+use crate::enrolment::record_of;
 use crate::error::StartError;
-use crate::issuer::record_of;
 use crate::network::transport::Failure;
 use crate::plan::{Member, TlsFiles};
 use crate::roster::View;
