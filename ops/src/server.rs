@@ -41,6 +41,9 @@ const LARGEST_REQUEST: usize = MAX_CONFIGURATION_BYTES + 64 * 1024;
 /// Questions of one connection that are worked on at once; more wait in the connection.
 const CALLS_PER_CONNECTION: usize = 8;
 
+/// For open connections to end when the node stops; who says nothing, or asks for longer, is cut off.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Answers operators at the Unix socket `path` until `subsystem` stops.
 ///
 /// The socket exists, with its permissions, when this returns. It is removed at the end.
@@ -60,9 +63,21 @@ pub async fn serve(
         .add_service(OperatorServer::new(Api { node }).max_decoding_message_size(LARGEST_REQUEST));
     subsystem.spawn("ops", async move {
         let incoming = door::watch(listener, door::PLACES);
+        let mut late = shutdown.clone();
+        let late = async move {
+            late.requested().await;
+            tokio::time::sleep(FAREWELL).await;
+        };
         let stop = async move { shutdown.requested().await };
-        if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
-            tracing::error!(%error, "the operators' API ended");
+        let serving = server.serve_with_incoming_shutdown(incoming, stop);
+        // Cancel safe: who has not taken leave by then is cut off.
+        tokio::select! {
+            end = serving => {
+                if let Err(error) = end {
+                    tracing::error!(%error, "the operators' API ended");
+                }
+            }
+            () = late => {}
         }
         socket::give_back(&path).await;
     });

@@ -156,6 +156,22 @@ async fn a_second_node_on_the_same_socket_is_refused_and_the_end_removes_it() {
     drop(folder);
 }
 
+#[tokio::test]
+async fn who_says_nothing_does_not_hold_up_the_end() {
+    let site = Site::open(Sample::default()).await;
+    let path = site.path();
+    let _silent = UnixStream::connect(&path).await.unwrap();
+    site.client().await.show_ha(ShowHaRequest {}).await.unwrap();
+    let Site { parts, folder } = site;
+    let stopped = tokio::time::timeout(PATIENCE / 2, parts.stop(PATIENCE)).await;
+    assert!(
+        stopped.is_ok(),
+        "the end waits for a connection that says nothing"
+    );
+    assert!(!path.exists(), "the socket stays behind");
+    drop(folder);
+}
+
 struct Site {
     parts: Subsystem,
     folder: tempfile::TempDir,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -57,7 +57,7 @@ pub(crate) struct Local {
     pub(crate) silence: bool,
     past: watch::Sender<Option<Past>>,
     /// The other node was asked whether it knows a life that this disk has not seen.
-    heard_of_lives: AtomicBool,
+    heard_of_lives: watch::Sender<bool>,
     /// How this machine ceased to be a member.
     pub(crate) dismissed: watch::Sender<Option<Dismissed>>,
     /// Who has acknowledged what this member says as a leader.
@@ -104,7 +104,7 @@ impl Local {
             trails: false,
             silence: false,
             past: watch::Sender::new(None),
-            heard_of_lives: AtomicBool::new(false),
+            heard_of_lives: watch::Sender::new(false),
             dismissed: watch::Sender::new(None),
             acknowledged: Acknowledged::default(),
             roster: Roster::new(members, edition),
@@ -182,12 +182,22 @@ impl Local {
     pub(crate) fn may_be_of_the_past(&self) -> bool {
         self.follows.is_some()
             && self.roster.now().members().len() > 2
-            && !self.heard_of_lives.load(Ordering::Relaxed)
+            && !*self.heard_of_lives.borrow()
     }
 
-    /// That is settled.
+    /// That is settled: another node knows of no later life, or an operator has said that what is here counts.
     pub(crate) fn is_of_now(&self) {
-        self.heard_of_lives.store(true, Ordering::Relaxed);
+        self.heard_of_lives.send_replace(true);
+    }
+
+    /// Waits until that is settled, up to `patience`; whether it is. Cancel safe.
+    pub(crate) async fn settles(&self, patience: Duration) -> bool {
+        if !self.may_be_of_the_past() {
+            return true;
+        }
+        let mut settled = self.heard_of_lives.subscribe();
+        let settled = settled.wait_for(|settled| *settled);
+        tokio::time::timeout(patience, settled).await.is_ok()
     }
 
     /// Something here turned out to be of the past.

@@ -4,21 +4,23 @@
 //! heard of a newcomer yet turn it away for a moment, and nobody has to do anything about it.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use types::{Instant, NodeId};
 
 /// A reason that is still given so long after it was first given lasts.
 const LASTS: Duration = Duration::from_secs(2);
-/// One that was not given for so long has passed.
+/// One that was not given for so long has passed; when it comes back it is news.
 const PAUSE: Duration = Duration::from_mins(1);
+/// Reasons that are known at once. Others say them, so their number is nobody's word.
+const KNOWN: usize = 32;
 
-/// The last reason of each member.
+/// The reasons of late, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Odds(BTreeMap<NodeId, Reason>);
+pub(crate) struct Odds(Vec<Reason>);
 
 #[derive(Debug)]
 struct Reason {
+    node: NodeId,
     text: String,
     first: Instant,
     last: Instant,
@@ -26,20 +28,23 @@ struct Reason {
 }
 
 impl Odds {
-    /// `node` and this member have just not talked because of `text`. Returns whether to say it now.
+    /// `node` and this member have just not talked because of `text`, which is the same for the same reason.
+    /// Returns whether to say it now.
     pub(crate) fn note(&mut self, node: NodeId, text: &str, now: Instant) -> bool {
-        let known = self.0.get_mut(&node).filter(|known| {
-            let goes_on = known.is_said || now.saturating_since(known.last) < PAUSE;
-            known.text == text && goes_on
-        });
-        let Some(known) = known else {
-            let reason = Reason {
+        self.0
+            .retain(|known| now.saturating_since(known.last) < PAUSE);
+        let mut known = self.0.iter_mut();
+        let Some(known) = known.find(|known| known.node == node && known.text == text) else {
+            if self.0.len() == KNOWN {
+                self.0.remove(0);
+            }
+            self.0.push(Reason {
+                node,
                 text: text.to_owned(),
                 first: now,
                 last: now,
                 is_said: false,
-            };
-            self.0.insert(node, reason);
+            });
             return false;
         };
         known.last = now;
@@ -70,17 +75,37 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_and_what_changes_is_not_said() {
+    fn each_member_and_each_reason_counts_for_itself() {
         let mut odds = Odds::default();
-        assert!(!odds.note(A, "no member", at(0)));
-        assert!(!odds.note(A, "no member", at(1_999)));
-        assert!(!odds.note(A, "too old", at(2_500)), "another reason");
+        for millis in (0..2_000).step_by(500) {
+            assert!(!odds.note(A, "no member", at(millis)));
+            assert!(!odds.note(A, "too old", at(millis + 100)));
+        }
         assert!(
-            !odds.note(NodeId(2), "too old", at(4_600)),
+            !odds.note(NodeId(2), "too old", at(2_000)),
             "another member"
         );
-        assert!(odds.note(A, "too old", at(4_600)));
-        assert!(!odds.note(A, "no member", at(5_000)));
-        assert!(!odds.note(A, "no member", at(65_000)), "it had passed");
+        assert!(odds.note(A, "no member", at(2_000)));
+        assert!(odds.note(A, "too old", at(2_100)));
+    }
+
+    #[test]
+    fn what_has_passed_is_news_when_it_comes_back() {
+        let mut odds = Odds::default();
+        assert!(!odds.note(A, "no member", at(0)));
+        assert!(!odds.note(A, "no member", at(60_000)), "it had passed");
+        assert!(odds.note(A, "no member", at(62_000)));
+        assert!(!odds.note(A, "no member", at(64_000)), "it was said");
+        assert!(!odds.note(A, "no member", at(124_000)), "it had passed");
+        assert!(odds.note(A, "no member", at(126_000)));
+    }
+
+    #[test]
+    fn a_flood_of_reasons_is_forgotten() {
+        let mut odds = Odds::default();
+        for number in 0..1_000 {
+            assert!(!odds.note(A, &number.to_string(), at(number)));
+        }
+        assert_eq!(odds.0.len(), KNOWN);
     }
 }

@@ -19,7 +19,7 @@ pub struct GroupStatus {
     pub group: GroupName,
     /// Whether it runs here; else why not.
     pub health: Health,
-    /// The one who leads has something else in its log than what was agreed on here: its disk is an older one.
+    /// The one who leads has something else in its log than what was agreed on here: one of the disks is an older one.
     pub contradicted: bool,
     /// Who leads; `None` when nobody has been heard who does.
     pub leader: Option<NodeId>,

@@ -93,21 +93,23 @@ fn signed(chain: &[Certificate], roots: Arc<RootCertStore>) -> bool {
         Ok(_) => true,
         // On its last day the certificate itself is valid, but perhaps not one that stands between.
         Err(rustls::Error::InvalidCertificate(error)) => {
-            !between.is_empty() && is_about_dates(&error)
+            !between.is_empty() && about_dates(&error).is_some()
         }
         Err(_) => false,
     }
 }
 
-/// Whether a certificate was refused for the time alone.
-pub(crate) const fn is_about_dates(error: &CertificateError) -> bool {
-    matches!(
-        error,
-        CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. }
-    )
+/// What is wrong if a certificate was refused for the time alone. The words are the same each time, which those of
+/// the library are not: they count the seconds.
+pub(crate) fn about_dates(error: &CertificateError) -> Option<&'static str> {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    if matches!(error, Expired | ExpiredContext { .. }) {
+        Some("its certificate has expired")
+    } else if matches!(error, NotValidYet | NotValidYetContext { .. }) {
+        Some("its certificate is not valid yet")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -129,9 +129,11 @@ impl Disk {
         platter.copy = Some(Copied { durable, life });
     }
 
-    /// Whether there is one.
-    pub fn has_copy(&self) -> bool {
-        self.0.lock().copy.is_some()
+    /// Whether there is one, if need be of an earlier life: nothing tells one of the same life from the newest.
+    pub fn has_copy(&self, earlier: bool) -> bool {
+        let platter = self.0.lock();
+        let mut copy = platter.copy.iter();
+        copy.any(|copy| !earlier || copy.life < platter.life)
     }
 
     /// The copy takes its place, if there is one.

@@ -89,11 +89,7 @@ impl Desk {
         let heard: Vec<_> = view.heard_on.iter().map(Name::as_str).collect();
         if heard.contains(&AGREEMENT) {
             // Links are no trouble then.
-            return format!(
-                "nodes that hear each other agree within seconds; if node {peer} and this one do not, one of \
-                 their disks is not the newest: on the node that is to be right 'tandem request cluster \
-                 survive --force', and what only the other one has is kept as a candidate"
-            );
+            return heard_in_vain(&peer, self.cluster.control.status().contradicted);
         }
         if !heard.is_empty() {
             return format!(
@@ -109,6 +105,22 @@ impl Desk {
         format!(
             "start node {peer} or mend the way to it; if you know that it is off, 'tandem request \
              cluster {word}' goes on without it"
+        )
+    }
+}
+
+/// What to do about a `peer` that is heard and agrees on nothing. The one that is `contradicted` knows why; its
+/// leader only sees that nothing is taken.
+fn heard_in_vain(peer: &Name, contradicted: bool) -> String {
+    let older = "on the node that is to be right 'tandem request cluster survive --force', and what only the other one \
+                 has is kept as a candidate";
+    if contradicted {
+        format!("one of the disks of node {peer} and this one is not the newest: {older}")
+    } else {
+        format!(
+            "nodes that hear each other agree within seconds; if node {peer} and this one do not, 'tandem show ha' \
+             on both says whether a disk is full or a group has ended, which is mended there; where 'tandem show \
+             cluster' says that another member leads with something else, {older}"
         )
     }
 }
@@ -131,5 +143,26 @@ impl View {
                 .any(|doubt| matches!(doubt, Doubt::Election { .. })),
             Verdict::Settled | Verdict::Surviving => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_takes_nothing_is_looked_at_before_anybody_goes_on_without_it() {
+        let peer = Name::from("b");
+        let of_leader = heard_in_vain(&peer, false);
+        let look = of_leader.find("'tandem show ha' on both").unwrap();
+        assert!(
+            look < of_leader.find("survive --force").unwrap(),
+            "{of_leader}"
+        );
+        let of_follower = heard_in_vain(&peer, true);
+        assert!(
+            of_follower.starts_with("one of the disks of node b"),
+            "{of_follower}"
+        );
     }
 }

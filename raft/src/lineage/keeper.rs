@@ -77,7 +77,8 @@ impl Keeper {
             }
             let aside = std::mem::take(&mut recovered.aside);
             // Only what was found when this process started can be older than it should be.
-            let forgets = std::mem::take(&mut trails) && recovered.decides_alone();
+            let forgets =
+                std::mem::take(&mut trails) && recovered.decides_alone(self.control.local.me.id);
             let parts = (lineage, recovered);
             let started = Instance::start(&self.control, parts, &self.journal, &self.publisher);
             let instance = match started.await {
@@ -229,6 +230,8 @@ impl Keeper {
         match held.refounded(member, self.control.local.incarnation, &survival, aside) {
             Ok(Some(turn)) => {
                 let recovered = self.write(Ok(turn)).await?;
+                // Whoever gave the order has said that what is here counts.
+                self.control.local.is_of_now();
                 // Nobody may take what was known of another lineage for this one's.
                 let edition = recovered.edition();
                 let publisher = Publisher {

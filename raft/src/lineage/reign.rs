@@ -108,7 +108,10 @@ impl<'a> Reign<'a> {
             let end = tokio::select! {
                 biased;
                 reason = running.ended() => Some(End::Failed(reason)),
-                what = control.local.past() => Some(End::Past(what)),
+                // A member that begins with this life holds nothing of an earlier one, whoever still talks of that.
+                what = control.local.past() => {
+                    (what == Past::Life || !self.has_begun()).then_some(End::Past(what))
+                }
                 Some(order) = channels.orders.recv() => self.ordered(order),
                 Some(asked) = channels.questions.recv() => self.asked(asked, &work),
                 Some(happened) = work.next() => self.happened(happened, &work),
@@ -117,6 +120,11 @@ impl<'a> Reign<'a> {
                 return end;
             }
         }
+    }
+
+    /// Whether the member that runs here began with this life.
+    fn has_begun(&self) -> bool {
+        self.running.id.incarnation == self.keeper.control.local.incarnation
     }
 
     /// Whether this node may begin the group: in the first lineage only, and if it is its founder.

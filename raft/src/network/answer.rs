@@ -13,14 +13,14 @@ use serde::Serialize;
 
 use super::handover::{Answering, sieved};
 use super::server::{Server, bad, propose_here, wrong};
-use super::sieve::Absurd;
+use super::sieve::{Absurd, Ears};
 use super::snapshot::Announced;
 use super::transport::{Failure, Replies};
 use super::{run, seal};
 use crate::engine::aside;
-use crate::group::{Group, MemberId, Types};
-use crate::membership;
-use crate::seat::Seat;
+use crate::group::{Group, GroupName, MemberId, Types};
+use crate::membership::{self, QUESTION};
+use crate::seat::{Running, Seat};
 use crate::store::{decode, encode};
 
 /// Requests on one stream that are handed over before the first of them is answered.
@@ -87,21 +87,7 @@ impl Server {
                 }
                 reply(&answer)
             }
-            Kind::Vote | Kind::PreVote => {
-                let sieved = sieved(
-                    &running,
-                    None,
-                    question(payload)?,
-                    move |state, question| ears.candidacy::<G>(state, question),
-                );
-                let question = sieved.await?;
-                let answer = if message.kind() == Kind::Vote {
-                    raft.vote(question).await
-                } else {
-                    raft.pre_vote(question).await
-                };
-                reply(&answer.map_err(ended)?)
-            }
+            Kind::Vote | Kind::PreVote => self.vote(&running, ears, message).await,
             Kind::TransferLeader if self.local.is_witness() => Err(wrong("a witness never leads")),
             Kind::TransferLeader => {
                 let sieved = sieved(
@@ -122,6 +108,32 @@ impl Server {
             }
             Kind::Join | Kind::Yield | Kind::Unspecified => Err(bad("no such question")),
         }
+    }
+
+    /// A vote that this disk may have forgotten could be given twice, and to somebody who lacks what this member has
+    /// acknowledged since: so it gives none before it is known that the disk is the newest.
+    async fn vote<G: Group>(
+        &self,
+        running: &Running<G>,
+        ears: Ears,
+        message: &Message,
+    ) -> Result<Reply, Failure> {
+        if G::NAME == GroupName::Control && !self.local.settles(QUESTION).await {
+            return Err(wrong(
+                "this member has not heard yet whether its disk is the newest",
+            ));
+        }
+        let question = question(&message.payload)?;
+        let sieved = sieved(running, None, question, move |state, question| {
+            ears.candidacy::<G>(state, question)
+        });
+        let question = sieved.await?;
+        let answer = if message.kind() == Kind::Vote {
+            running.raft.vote(question).await
+        } else {
+            running.raft.pre_vote(question).await
+        };
+        reply(&answer.map_err(ended)?)
     }
 
     async fn join<G: Group>(

@@ -153,8 +153,10 @@ pub(crate) async fn known_lives(local: &Local, peers: &Peers, patience: Duration
     };
     let newest = |lives: Option<u32>| lives.filter(|life| *life > 0).map(Incarnation);
     let by_nodes = answers.iter().filter(is_node);
+    // Who has nothing of the group cannot tell what was agreed on in it.
+    let mut knowing = by_nodes.clone().filter(|answer| answer.control_formed);
     KnownLives {
-        silence: by_nodes.clone().next().is_none(),
+        silence: knowing.next().is_none(),
         in_force: newest(by_nodes.map(|answer| answer.life_in_force).max()),
         newest: newest(answers.iter().map(|answer| answer.life).max()),
     }

@@ -67,6 +67,8 @@ pub(crate) struct Trio {
     clock: Clock,
     lives: BTreeMap<NodeId, u32>,
     shelves: BTreeMap<NodeId, Shelf>,
+    /// The lives that used shelves last which were put back.
+    older: BTreeMap<NodeId, Incarnation>,
     running: BTreeMap<NodeId, (Subsystem, Cluster)>,
 }
 
@@ -79,6 +81,7 @@ impl Trio {
             clock: Clock::start_at(1_700_000_000 * 1_000_000_000),
             lives: BTreeMap::new(),
             shelves: BTreeMap::new(),
+            older: BTreeMap::new(),
             running: BTreeMap::new(),
         }
     }
@@ -119,9 +122,9 @@ impl Trio {
                 limits: self.limits,
             },
             incarnation: Incarnation(*life),
-            follows: None,
+            follows: self.older.get(&me).copied(),
             trails: false,
-            silence: false,
+            silence: self.older.contains_key(&me),
             clock: self.clock,
             store: self.shelves.entry(me).or_default().clone(),
             transport: self.wires.post_of(me),
@@ -139,6 +142,18 @@ impl Trio {
         let (subsystem, cluster) = self.running.remove(&id).unwrap();
         drop(cluster);
         subsystem.stop(Duration::ZERO).await;
+    }
+
+    /// What is on a member's shelf now, for [`Self::put_back`].
+    pub(crate) fn backup(&self, id: NodeId) -> (Shelf, u32) {
+        let copy = self.shelves.get(&id).unwrap().copied();
+        (copy, *self.lives.get(&id).unwrap())
+    }
+
+    /// A member that was killed will start with an older shelf, hearing nobody.
+    pub(crate) fn put_back(&mut self, id: NodeId, (copy, life): (Shelf, u32)) {
+        self.shelves.insert(id, copy);
+        self.older.insert(id, Incarnation(life));
     }
 
     pub(crate) fn cluster(&self, id: NodeId) -> &Cluster {

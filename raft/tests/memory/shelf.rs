@@ -11,6 +11,13 @@ use raft::seam::{Change, Key, KvStore};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
 
+impl Shelf {
+    /// Another shelf with the same on it.
+    pub(crate) fn copied(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().clone())))
+    }
+}
+
 impl KvStore for Shelf {
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let mut kept = self.0.lock();

@@ -67,8 +67,10 @@ pub(crate) struct World {
     power: BTreeMap<NodeId, Millis>,
     /// Everybody was seen to have a vote.
     has_formed: bool,
-    /// Members whose disks were replaced by older ones.
+    /// Members that have yet to start with an older disk.
     older: BTreeSet<NodeId>,
+    /// Members that ever did.
+    aged: BTreeSet<NodeId>,
     /// Members that crash as soon as their disk has something to lose.
     ambush: BTreeMap<NodeId, Ambush>,
     habits: Habits,
@@ -127,6 +129,7 @@ impl World {
             power,
             has_formed: false,
             older: BTreeSet::new(),
+            aged: BTreeSet::new(),
             ambush: BTreeMap::new(),
             habits,
             operator: Operator::default(),

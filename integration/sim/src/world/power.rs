@@ -46,9 +46,10 @@ impl World {
         down: Millis,
         then: Option<(NodeId, Millis)>,
     ) -> Result<(), Violation> {
-        let is_copied = self
-            .member(node)
-            .is_some_and(|member| member.disk.has_copy());
+        // Who decided alone could do it again, without anybody who would notice.
+        let earlier = self.habits.topology.survives();
+        let member = self.member(node);
+        let is_copied = member.is_some_and(|member| member.disk.has_copy(earlier));
         if !is_copied || !self.everybody_votes() || !self.all_others_keep_all(node) {
             self.later(SOON, Fault::PutBack { node, down, then });
             return Ok(());
@@ -56,6 +57,7 @@ impl World {
         self.crash(node, down);
         self.on_disk(node, Disk::put_back);
         self.older.insert(node);
+        self.aged.insert(node);
         if let Some((other, lasts)) = then {
             self.later(down, Fault::Crash(other, lasts));
         }
@@ -100,13 +102,12 @@ impl World {
             .collect();
         for node in due {
             self.power.remove(&node);
-            if self.habits.topology.survives()
-                && self.older.contains(&node)
-                && self.hears_of_lives(node).silence
-            {
+            let waits = self.habits.topology.survives() && self.older.contains(&node);
+            if waits && self.hears_of_lives(node).silence {
                 self.power.insert(node, now + SOON);
                 continue;
             }
+            self.older.remove(&node);
             self.start(node)?;
         }
         for member in &mut self.members {
@@ -162,11 +163,11 @@ impl World {
             };
             life.hello(&question)
         });
-        let lives: Vec<u32> = answers.map(|answer| answer.life_in_force).collect();
-        let newest = lives.iter().copied().max();
+        let answers: Vec<_> = answers.collect();
+        let newest = answers.iter().map(|answer| answer.life_in_force).max();
         Heard {
             in_force: newest.filter(|life| *life > 0).map(Incarnation),
-            silence: lives.is_empty(),
+            silence: !answers.iter().any(|answer| answer.control_formed),
         }
     }
 }

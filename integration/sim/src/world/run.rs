@@ -105,7 +105,7 @@ impl World {
         }
         // A disk of a time when its node decided alone decides nothing more: an operator says that the other one
         // goes on, which is refused where that one has a quorum.
-        if self.habits.topology.survives() && !self.older.is_empty() {
+        if self.habits.topology.survives() && !self.aged.is_empty() {
             let nodes = self.nodes().into_iter();
             for node in nodes
                 .filter(|node| !self.older.contains(node))
@@ -288,8 +288,12 @@ fn last_entry(member: &Member) -> Option<u64> {
     Some(life.look(|cluster| cluster.control.status().last_log))
 }
 
+/// Whether everything up to `furthest` is agreed on, as this member knows, and is on its disk. Another entry of
+/// that number, which nobody agrees on any more, is not it.
 fn keeps_all(member: &Member, furthest: Option<u64>) -> bool {
-    last_entry(member) == furthest && furthest.is_none_or(|index| member.disk.keeps(index))
+    let applied = member.life.as_ref();
+    let applied = applied.map(|life| life.look(|cluster| cluster.control.status().applied));
+    applied == furthest && furthest.is_none_or(|index| member.disk.keeps(index))
 }
 
 fn keeps_nothing_aside(member: &Member) -> bool {

@@ -24,7 +24,12 @@ impl<'a> Reign<'a> {
     }
 
     fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
-        let is_node = is_node(&self.keeper.control.local, answer);
+        let local = &self.keeper.control.local;
+        let is_node = is_node(local, answer);
+        let in_force = Incarnation(answer.life_in_force);
+        if is_node && in_force > Incarnation::default() && !local.has_not_seen(in_force) {
+            local.is_of_now();
+        }
         let past = self.past(answer).filter(|_| is_node);
         if let Some(what) = past.or_else(|| self.lacks_members(answer)) {
             return Some(End::Past(what));
@@ -66,9 +71,11 @@ impl<'a> Reign<'a> {
         // As in `start`: two that agree need each other's votes, so that none can be given twice.
         let may_vote_twice =
             local.roster.now().members().len() > 2 || self.running.has_quorum_alone();
-        let forgot = may_vote_twice && local.has_not_seen(in_force);
-        let has_begun = self.running.id.incarnation == local.incarnation;
-        (same_lineage && !has_begun && (has_successor || forgot)).then_some(Past::Store)
+        // What was promised before a lineage was begun here, on this disk as it was, counts no more in it.
+        let is_before = self.lineage.founder == local.me.id && in_force < self.lineage.life;
+        let forgot = may_vote_twice && local.has_not_seen(in_force) && !is_before;
+        let is_older = !self.has_begun() && (has_successor || forgot);
+        (same_lineage && is_older).then_some(Past::Store)
     }
 
     /// Whoever agrees with itself alone has made every change of the members itself. Somebody who knows of a later
@@ -79,9 +86,8 @@ impl<'a> Reign<'a> {
         if crate::mutants::is(crate::mutants::Mutant::OlderDiskBelieved) {
             return None;
         }
-        let has_begun = self.running.id.incarnation == self.keeper.control.local.incarnation;
-        if formed_in(answer) != Some(self.lineage) || has_begun || !self.running.has_quorum_alone()
-        {
+        let is_alone = !self.has_begun() && self.running.has_quorum_alone();
+        if formed_in(answer) != Some(self.lineage) || !is_alone {
             return None;
         }
         let newest = self.running.newest_membership();

@@ -136,10 +136,10 @@ fn note_dates(local: &Local, member: NodeId, error: &io::Error) {
     else {
         return;
     };
-    if tls_files::is_about_dates(reason) {
+    if let Some(what) = tls_files::about_dates(reason) {
         local.at_odds(
             member,
-            &format!("{reason}: see whether the clocks of both machines are right"),
+            &format!("{what}: see whether the clocks of both machines are right"),
         );
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use openraft::EntryPayload;
 use raft_state::{ControlCommand, ControlLineage, ControlState, Incarnation, Survival, Versioned};
 use serde::{Deserialize, Serialize};
-use types::{Edition, Revision};
+use types::{Edition, NodeId, Revision};
 
 use super::{
     Change, Key, Log, LogId, LogStore, Recovered, SnapshotMeta, StoredSnapshot, encode,
@@ -45,8 +45,12 @@ impl Recovered<ControlGroup> {
             .unwrap_or_else(|| state_upto(self.snapshot.as_ref(), &self.log, upto))
     }
 
-    /// Whether the member that the store belongs to could agree on something with itself.
-    pub(crate) fn decides_alone(&self) -> bool {
+    /// Whether the member of `node` that the store belongs to could agree on something with itself.
+    pub(crate) fn decides_alone(&self, node: NodeId) -> bool {
+        let Some(incarnation) = self.founded else {
+            return false;
+        };
+        let me = MemberId { node, incarnation }.to_u64();
         let of_snapshot = self
             .snapshot
             .as_ref()
@@ -61,7 +65,7 @@ impl Recovered<ControlGroup> {
             });
         let of_snapshot = of_snapshot.map(openraft::StoredMembership::membership);
         let newest = of_log.next_back().or(of_snapshot);
-        newest.is_some_and(|membership| membership.voter_ids().count() == 1)
+        newest.is_some_and(|membership| membership.voter_ids().eq([me]))
     }
 
     /// The life of `local` begins. Nobody goes on leading in the term of an earlier life (`config`), but terms
@@ -69,7 +73,7 @@ impl Recovered<ControlGroup> {
     /// were agreed on since. So whoever cannot know how old its disk is, because its own vote is enough or no other
     /// node is heard, leads in a term of this life, which no other life has.
     pub(crate) fn begin(&mut self, local: &Local) {
-        let unsure = self.decides_alone() || (local.silence && !local.is_witness());
+        let unsure = self.decides_alone(local.me.id) || (local.silence && !local.is_witness());
         let (Some(vote), Some(incarnation)) = (&mut self.log.vote, self.founded) else {
             return;
         };

@@ -46,7 +46,11 @@ fn so_does_one_whose_own_vote_is_enough() {
     let mut store = disk();
     let turn = held(&store).refounded(ME, LIFE, &survival(), Vec::new());
     store.write(&turn.unwrap().unwrap().0).unwrap();
-    assert!(reopened(&store).decides_alone());
+    assert!(reopened(&store).decides_alone(ME.node));
+    assert!(
+        !reopened(&store).decides_alone(NodeId(9)),
+        "somebody else does, and this node only learns of it"
+    );
     assert_eq!(after(ME, &store, false), (NOW, false));
 }
 
