@@ -168,6 +168,12 @@ fn strangers_and_strays_are_turned_away() {
     ] {
         assert!(server.hello(&question).is_err());
     }
+    let too_old = HelloRequest {
+        protocol: raft::seam::PROTOCOL - 1,
+        ..hello(2, 1, "memory")
+    };
+    let refused = server.hello(&too_old).unwrap_err().to_string();
+    assert!(refused.contains("upgrade that member first"), "{refused}");
     assert_eq!(stage.look(FOLLOWER), stage.before[&FOLLOWER]);
     stage.goes_on();
 }

@@ -11,6 +11,8 @@
 #![expect(unreachable_pub, reason = "the bodies are public for the targets")]
 
 mod bad;
+#[path = "../fuzz/src/hellos.rs"]
+mod hellos;
 #[path = "../fuzz/src/input.rs"]
 mod input;
 #[path = "../fuzz/src/members.rs"]
@@ -33,6 +35,11 @@ mod yields;
 #[test]
 fn questions_hold_their_claims_on_changed_seeds() {
     mutation::on_changed_seeds("rpc", 300, rpc::run);
+}
+
+#[test]
+fn greetings_hold_their_claims_on_changed_seeds() {
+    mutation::on_changed_seeds("hellos", 5_000, hellos::run);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod memory;
 #[expect(dead_code, reason = "a node also sends them")]
 mod notice;
 
+pub mod hellos;
 pub mod members;
 pub mod notices;
 pub mod rpc;
