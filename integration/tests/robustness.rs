@@ -209,6 +209,8 @@ fn a_full_disk_is_named_and_the_peer_goes_on(sandbox: &Sandbox) -> Result<()> {
     disk.fill()?;
     crowd(&pair)?;
     says_that_its_disk_is_full(&pair, active.other(), disk)?;
+    let words = pair.last_words(full, 1_000);
+    ensure!(words.contains("\"standby-not-ready\""), "{words}");
     wait::until_true("the other node names it as well", || {
         let ha = pair.show(active, "ha")?;
         let checks = ha.get("checks").and_then(Value::as_array);

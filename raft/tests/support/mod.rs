@@ -241,15 +241,14 @@ impl Lab {
         self.limits.log = 8;
     }
 
-    /// Puts an address that nobody answers at before the one of every member.
-    pub(crate) fn with_a_dead_link(mut self) -> Self {
+    /// Puts so many addresses that nobody answers at before the one of every member.
+    pub(crate) fn with_dead_links(mut self, count: usize) -> Self {
         for member in &mut self.members {
-            // Bound and closed again: connections are refused there.
-            let dead = TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap();
-            member.addresses.insert(0, dead);
+            for _ in 0..count {
+                // Bound and closed again: connections are refused there.
+                let dead = TcpListener::bind("127.0.0.1:0").unwrap();
+                member.addresses.insert(0, dead.local_addr().unwrap());
+            }
         }
         self
     }

@@ -27,7 +27,7 @@ impl<'a> Reign<'a> {
         let local = &self.keeper.control.local;
         let is_node = is_node(local, answer);
         let in_force = Incarnation(answer.life_in_force);
-        if is_node && in_force > Incarnation::default() && !local.has_not_seen(in_force) {
+        if is_node && answer.control_formed && !local.has_not_seen(in_force) {
             local.is_of_now();
         }
         let past = self.past(answer).filter(|_| is_node);
