@@ -27,7 +27,9 @@ impl<'a> Reign<'a> {
         let local = &self.keeper.control.local;
         let is_node = is_node(local, answer);
         let in_force = Incarnation(answer.life_in_force);
-        if is_node && answer.control_formed && !local.has_not_seen(in_force) {
+        // A member that began with this life has promised nothing before it.
+        let knows_no_later = answer.control_formed && !local.has_not_seen(in_force);
+        if is_node && (knows_no_later || self.has_begun()) {
             local.is_of_now();
         }
         let past = self.past(answer).filter(|_| is_node);
