@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft::{Control, MemberRole};
+use raft::Control;
 use raft_state::ControlState;
 use raft_state::port_block::{PREASSIGNED, preassigned};
 use runtime::{Clock, Shutdown};
@@ -54,9 +54,10 @@ impl Follow {
     pub(crate) async fn run(mut self) {
         let mut agreed = self.control.watch();
         loop {
+            let has_caught_up = self.control.has_caught_up();
             let state = Arc::clone(&agreed.borrow_and_update());
-            let again = self.is_joining(&state).then(|| self.clock.now() + JOINING);
-            self.follow(&state).await;
+            let again = (!has_caught_up).then(|| self.clock.now() + JOINING);
+            self.follow(&state, has_caught_up).await;
             // Cancel safe: both only wait.
             let changed = tokio::select! {
                 changed = agreed.changed() => changed,
@@ -68,25 +69,13 @@ impl Follow {
         }
     }
 
-    /// Whether `state` is another survivor's, and on its way here: until this node is a member it may be as
-    /// old as the beginning of that one's log, and the winner may die before the rest has come.
-    fn is_joining(&self, state: &ControlState) -> bool {
-        let status = self.control.status();
-        let me = status.member(self.process.node);
-        let is_member = me.is_some_and(|me| me.role == MemberRole::Voter);
-        !is_member && !self.running.borrow().shares_foundation(state)
-    }
-
-    async fn follow(&mut self, state: &ControlState) {
+    async fn follow(&mut self, state: &ControlState, has_caught_up: bool) {
         if let Some(redundancy) = &self.redundancy {
             redundancy.expect_peer(self.site.peer().map(|peer| peer.id));
             redundancy.seen_epoch(state.highest_epoch());
         }
-        let replaced = self.running.borrow().is_replaced_by(state);
-        if replaced
-            && !self.is_joining(state)
-            && let Some(next) = running::check(state)
-        {
+        let replaced = self.running.borrow().is_replaced_by(state, has_caught_up);
+        if replaced && let Some(next) = running::check(state) {
             match next {
                 Ok(next) => self.apply(next).await,
                 Err(error) => tracing::error!(%error, "the committed configuration is not applied"),

@@ -88,17 +88,23 @@ fn foundation(state: &ControlState) -> Option<ControlLineage> {
 }
 
 impl Running {
-    /// Whether something else is agreed on than what runs. A node that gave way to another survivor takes
-    /// over what that one has, whatever its number.
-    pub(crate) fn is_replaced_by(&self, state: &ControlState) -> bool {
+    /// Whether something else is agreed on than what runs. A node that has caught up takes over whatever the others
+    /// agree on: it may have agreed with itself alone on something of the same number, or of a higher one. Before,
+    /// `state` may be as old as the beginning of somebody's log.
+    pub(crate) fn is_replaced_by(&self, state: &ControlState, has_caught_up: bool) -> bool {
         let Some(record) = state.config() else {
             return false;
         };
-        if self.shares_foundation(state) {
-            record.revision > self.revision
-        } else {
+        if has_caught_up {
             *record != *self.record
+        } else {
+            self.shares_foundation(state) && record.revision > self.revision
         }
+    }
+
+    /// Whether what runs is `revision` in the history of `state`, or something later in it.
+    pub(crate) fn has_come_to(&self, revision: Revision, state: &ControlState) -> bool {
+        self.revision >= revision && state.history().get(self.revision) == Some(&*self.record)
     }
 
     /// Whether what runs was agreed on in the same foundation as `state`.
@@ -281,20 +287,61 @@ mod tests {
     }
 
     #[test]
-    fn within_one_foundation_the_higher_number_replaces_the_lower() {
+    fn until_a_node_has_caught_up_only_a_higher_number_of_its_foundation_counts() {
         let running = runs(&alone(1, 2));
-        assert!(running.is_replaced_by(&alone(1, 3)));
-        assert!(!running.is_replaced_by(&alone(1, 2)));
-        assert!(!running.is_replaced_by(&alone(1, 1)), "an older state");
+        assert!(running.is_replaced_by(&alone(1, 3), false));
+        assert!(!running.is_replaced_by(&alone(1, 2), false));
+        assert!(
+            !running.is_replaced_by(&alone(1, 1), false),
+            "an older state"
+        );
+        assert!(
+            !running.is_replaced_by(&alone(2, 3), false),
+            "another survivor's"
+        );
+    }
+
+    #[test]
+    fn then_whatever_the_others_agree_on_does() {
+        let running = runs(&alone(1, 4));
+        let elsewhere = |commits| {
+            let mut state = alone(1, 0);
+            for base in 0..commits {
+                state.apply(&ControlCommand::SetConfig {
+                    base: Revision(base),
+                    text: include_str!("../../proto/config/examples/site.conf").to_owned(),
+                    author: "the other node".to_owned(),
+                    at_unix_ms: 0,
+                });
+            }
+            state
+        };
+        for commits in 1..6 {
+            assert!(
+                running.is_replaced_by(&elsewhere(commits), true),
+                "{commits}"
+            );
+            assert!(!running.has_come_to(Revision(1), &elsewhere(commits)));
+        }
+        assert!(!running.is_replaced_by(&alone(1, 4), true));
+        for (revision, has_come) in [(3, true), (4, true), (5, false)] {
+            assert_eq!(
+                running.has_come_to(Revision(revision), &alone(1, 5)),
+                has_come
+            );
+        }
     }
 
     #[test]
     fn another_survivors_configuration_replaces_this_ones_whatever_its_number() {
         let running = runs(&alone(1, 2));
         for commits in 1..4 {
-            assert!(running.is_replaced_by(&alone(2, commits)), "{commits}");
+            assert!(
+                running.is_replaced_by(&alone(2, commits), true),
+                "{commits}"
+            );
         }
-        assert!(!running.is_replaced_by(&alone(2, 0)), "it has none");
+        assert!(!running.is_replaced_by(&alone(2, 0), true), "it has none");
         let mut joined = alone(1, 2);
         let lineage = ControlLineage {
             generation: 3,
@@ -306,7 +353,7 @@ mod tests {
             lineage,
             ..survival
         }));
-        assert!(!running.is_replaced_by(&joined), "it is the same one");
+        assert!(!running.is_replaced_by(&joined, true), "it is the same one");
     }
 
     #[test]

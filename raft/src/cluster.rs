@@ -136,6 +136,13 @@ impl Control {
         Arc::clone(&self.agreed.borrow())
     }
 
+    /// Whether [`Control::state`] is what the members of its lineage agree on, and not what this one goes on with
+    /// until it is taken in. To be asked before the state is.
+    pub fn has_caught_up(&self) -> bool {
+        let running = self.seat.running();
+        running.is_some_and(|running| running.has_caught_up())
+    }
+
     /// How the group is.
     pub fn status(&self) -> GroupStatus {
         let patience = patience(self.local.timing.control.election_max);

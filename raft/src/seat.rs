@@ -131,6 +131,13 @@ impl<G: Group> Running<G> {
         voters_for_good::<G>(&membership).contains(&self.id.to_u64())
     }
 
+    /// Whether it is a voter and has applied everything that made it one.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        let since = *self.committed_membership().log_id();
+        let applied = self.raft.metrics().borrow_watched().last_applied;
+        self.is_voter() && applied >= since
+    }
+
     /// Whether something may have been agreed on with this instance's vote.
     pub(crate) fn may_have_voted(&self) -> bool {
         let newest = self.newest_membership();

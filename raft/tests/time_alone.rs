@@ -65,6 +65,31 @@ async fn a_store_of_the_time_alone_does_not_decide_without_the_other_node() {
     }
 }
 
+/// It is kept, and all that there is when the other node dies before it has told what it knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_can_go_on_with_it_when_the_other_node_is_gone() {
+    let mut lab = of_the_time_alone(Lab::pair(), "").await;
+    lab.start(B).await;
+    lab.start(A).await;
+    let control = lab.cluster(A).control.clone();
+    eventually("A decides nothing alone", || {
+        control.status().health == Health::NoQuorum
+    })
+    .await;
+    for member in [B, A] {
+        lab.stop(member).await;
+    }
+    lab.start(A).await;
+    let goes_on = |lab: &Lab, text: &str| {
+        let state = lab.cluster(A).control.state();
+        state.config().is_some_and(|config| config.text == text)
+    };
+    eventually("it starts with it", || goes_on(&lab, "in the backup")).await;
+    lab.go_on_alone(A).await;
+    lab.commit(A, 1, "without the other node").await;
+    assert!(goes_on(&lab, "without the other node"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_where_only_its_data_directory_tells() {
     let mut lab = of_the_time_alone(Lab::pair(), "control").await;

@@ -88,7 +88,8 @@ impl Desk {
     /// Whether this node has put `revision` in force, or a later one.
     async fn runs(&self, revision: Revision) -> bool {
         let mut running = self.running.clone();
-        let applied = running.wait_for(|running| running.revision >= revision);
+        let agreed = self.agreed(revision).await;
+        let applied = running.wait_for(|running| running.has_come_to(revision, &agreed));
         matches!(tokio::time::timeout(APPLYING, applied).await, Ok(Ok(_)))
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use openraft::async_runtime::WatchReceiver;
 use raft_state::{ControlOutcome, ControlState, candidates_of};
 
 use crate::group::ControlGroup;
@@ -25,18 +24,7 @@ pub(super) enum HandedOver {
 
 /// Returns when `running` is a voter and has applied everything that made it one.
 pub(super) async fn caught_up(running: &Running<ControlGroup>) {
-    loop {
-        let since = running.is_voter().then(|| {
-            let membership = running.committed_membership();
-            *membership.log_id()
-        });
-        if let Some(since) = since {
-            let metrics = running.raft.metrics();
-            let applied = metrics.borrow_watched().last_applied;
-            if applied >= since {
-                return;
-            }
-        }
+    while !running.has_caught_up() {
         tokio::time::sleep(RETRY).await;
     }
 }

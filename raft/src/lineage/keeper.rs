@@ -77,8 +77,8 @@ impl Keeper {
             }
             let aside = std::mem::take(&mut recovered.aside);
             // Only what was found when this process started can be older than it should be.
-            let forgets =
-                std::mem::take(&mut trails) && recovered.decides_alone(self.control.local.me.id);
+            let alone = recovered.decides_alone(self.control.local.me.id);
+            let forgets = std::mem::take(&mut trails) && alone;
             let parts = (lineage, recovered);
             let started = Instance::start(&self.control, parts, &self.journal, &self.publisher);
             let instance = match started.await {
@@ -101,7 +101,7 @@ impl Keeper {
             };
             let aside = if reign.handed_over { Vec::new() } else { aside };
             self.control.seat.set(None);
-            match self.turn(end, instance, aside).await {
+            match self.turn(end, (instance, alone), aside).await {
                 Ok((next, order)) => (recovered, owed) = (next, order),
                 Err(reason) => return reason,
             }
@@ -162,11 +162,12 @@ impl Keeper {
         }
     }
 
-    /// From the end of one reign to what the next one begins with.
+    /// From the end of one reign to what the next one begins with. Whether the instance began `alone` is known by
+    /// its store: what the consensus says of itself comes a moment later.
     async fn turn(
         &self,
         end: End,
-        instance: Instance,
+        (instance, alone): (Instance, bool),
         aside: Vec<Aside>,
     ) -> Result<(Recovered<ControlGroup>, Owed), String> {
         let lineage = instance.lineage;
@@ -185,7 +186,7 @@ impl Keeper {
                     "{OLDER_STORE}"
                 );
                 // What others had to agree to, they have.
-                (lineage, instance.running.has_quorum_alone())
+                (lineage, alone || instance.running.has_quorum_alone())
             }
             End::Yield(to) => {
                 tracing::warn!(from = %lineage, %to, "gives way; what only this node has is kept aside");

@@ -18,9 +18,23 @@ impl<'a> Reign<'a> {
         if let Some(to) = left {
             return Some(End::Yield(to));
         }
-        answers
+        let mut each = answers.iter();
+        each.find_map(|answer| self.heard_one(answer, work))
+            .or_else(|| self.about_to_join(answers))
+    }
+
+    /// Whatever this member was about to join, it has not begun: it may as well join another lineage. Of several
+    /// all choose the same, or they would go from one to the other for ever.
+    fn about_to_join(&self, answers: &[HelloReply]) -> Option<End> {
+        if self.running.is_formed() {
+            return None;
+        }
+        let lineages = answers.iter().filter_map(formed_in);
+        let best = lineages.max().filter(|best| *best != self.lineage)?;
+        let still_there = answers
             .iter()
-            .find_map(|answer| self.heard_one(answer, work))
+            .any(|answer| formed_in(answer) == Some(self.lineage));
+        (best > self.lineage || !still_there).then_some(End::Adopt(best))
     }
 
     fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
@@ -40,8 +54,7 @@ impl<'a> Reign<'a> {
             return is_node.then(|| self.tell(Event::Unopposed, work)).flatten();
         };
         if !self.running.is_formed() {
-            // Whatever this node was about to join, it has not begun.
-            return (lineage != self.lineage).then_some(End::Adopt(lineage));
+            return None;
         }
         // A witness follows, so it only has something to say about a generation that is news here.
         if !is_node && lineage.generation <= self.lineage.generation {
