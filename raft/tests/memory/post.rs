@@ -43,6 +43,8 @@ pub(crate) struct Wires {
     /// Counts the lives of members that ended: what an ended one still sends is not carried.
     ends: Mutex<BTreeMap<NodeId, u64>>,
     delays: Mutex<BTreeMap<NodeId, Duration>>,
+    /// Those who do not hear each other.
+    parted: Mutex<Vec<[NodeId; 2]>>,
     carried: Mutex<Vec<(NodeId, NodeId, Carried)>>,
     recording: Mutex<bool>,
     /// What becomes of the next streams with snapshots.
@@ -81,6 +83,17 @@ impl Wires {
     /// From now on everything to and from `far` takes `one_way`.
     pub(crate) fn put_away(&self, far: NodeId, one_way: Duration) {
         self.delays.lock().insert(far, one_way);
+    }
+
+    /// From now on these do not hear each other, and all others do. What is on its way is lost.
+    pub(crate) fn part(&self, pairs: &[[NodeId; 2]]) {
+        *self.parted.lock() = pairs.to_vec();
+    }
+
+    fn are_parted(&self, one: NodeId, other: NodeId) -> bool {
+        let parted = self.parted.lock();
+        let mut parted = parted.iter();
+        parted.any(|pair| pair.contains(&one) && pair.contains(&other))
     }
 
     /// The next streams with snapshots break, one after the other.
@@ -151,7 +164,9 @@ impl Post {
     fn both_live(&self, to: NodeId) -> impl Fn() -> bool + Clone + Send + Sync + 'static {
         let (wires, me, mine) = (Arc::clone(&self.wires), self.me, self.ends);
         let theirs = self.wires.ends_of(to);
-        move || wires.ends_of(me) == mine && wires.ends_of(to) == theirs
+        move || {
+            wires.ends_of(me) == mine && wires.ends_of(to) == theirs && !wires.are_parted(me, to)
+        }
     }
 
     /// Asks once; who gives up waiting has asked all the same.
