@@ -5,6 +5,8 @@
 mod memory;
 mod support;
 
+use std::time::Duration;
+
 use raft::{Health, MemberRole};
 use raft_state::SurvivalReason;
 
@@ -28,6 +30,8 @@ fn a_witness_joins_one_of_two_lineages_and_stays_there() {
             control.propose(set_config(0, text)).await.unwrap();
         }
 
+        // So far that it hears of both before either has taken it in.
+        trio.wires.put_away(W, Duration::from_millis(30));
         trio.start(W).await;
         eventually("one of them has taken the witness in", || {
             [A, B].iter().any(|node| {
@@ -38,6 +42,7 @@ fn a_witness_joins_one_of_two_lineages_and_stays_there() {
         })
         .await;
 
+        trio.wires.put_away(W, Duration::ZERO);
         trio.wires.part(&[]);
         trio.all_vote().await;
         eventually("one configuration runs, and the other one is kept", || {

@@ -29,12 +29,8 @@ impl<'a> Reign<'a> {
         if self.running.is_formed() {
             return None;
         }
-        let lineages = answers.iter().filter_map(formed_in);
-        let best = lineages.max().filter(|best| *best != self.lineage)?;
-        let still_there = answers
-            .iter()
-            .any(|answer| formed_in(answer) == Some(self.lineage));
-        (best > self.lineage || !still_there).then_some(End::Adopt(best))
+        let heard: Vec<_> = answers.iter().filter_map(formed_in).collect();
+        joins_instead(self.lineage, &heard).map(End::Adopt)
     }
 
     fn heard_one(&mut self, answer: &HelloReply, work: &Work<'a>) -> Option<End> {
@@ -171,4 +167,29 @@ fn node_of(answer: &HelloReply) -> Option<NodeId> {
 /// The lineage that the one who answers takes part in.
 fn formed_in(answer: &HelloReply) -> Option<ControlLineage> {
     ControlLineage::from_wire(answer.control_lineage).filter(|_| answer.control_formed)
+}
+
+/// The lineage that a member joins in the place of `own`, in which it has not begun, if it had better.
+fn joins_instead(own: ControlLineage, heard: &[ControlLineage]) -> Option<ControlLineage> {
+    let best = heard.iter().copied().max()?;
+    let is_gone = !heard.contains(&own);
+    (best > own || is_gone && best != own).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_lineages_everybody_joins_the_same_and_stays_there() {
+        let [first, second] = [1, 2].map(|founder| ControlLineage::first(NodeId(founder)));
+        let later = first.next(NodeId(2), Incarnation(9));
+        for heard in [[first, later], [later, first]] {
+            assert_eq!(joins_instead(first, &heard), Some(later));
+            assert_eq!(joins_instead(second, &heard), Some(later));
+            assert_eq!(joins_instead(later, &heard), None);
+        }
+        assert_eq!(joins_instead(later, &[first]), Some(first), "it is gone");
+        assert_eq!(joins_instead(later, &[]), None);
+    }
 }
