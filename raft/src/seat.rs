@@ -28,7 +28,8 @@ use crate::store::{LogStore, Machine};
 const CONTRADICTED: &str = "another member leads with something else than what was agreed on here: one of the disks is an \
                             older one. It is not followed, and nothing is agreed on until an operator says which one is \
                             right. Next: on the node that is to be right, 'tandem request cluster survive --force', again \
-                            after some seconds if it is refused; what only the other one has is kept as a candidate";
+                            after some seconds if it is refused, and with the witness stopped if that one has a quorum with \
+                            it; what only the other one has is kept as a candidate";
 
 /// A running instance.
 #[derive(Clone)]

@@ -1,7 +1,5 @@
 //! Both nodes went on alone, and the witness that returns hears both.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
 mod memory;
 mod support;
 

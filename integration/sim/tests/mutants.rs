@@ -1,4 +1,4 @@
-//! Each mistake that somebody could make is caught within 500 seeds of each topology.
+//! Each mistake that somebody could make is caught within 500 seeds, in one topology or another.
 //!
 //! To be run with `cargo test --release -p sim --features mutants --test mutants`.
 

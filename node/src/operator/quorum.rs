@@ -112,8 +112,8 @@ impl Desk {
 /// What to do about a `peer` that is heard and agrees on nothing. The one that is `contradicted` knows why; its
 /// leader only sees that nothing is taken.
 fn heard_in_vain(peer: &Name, contradicted: bool) -> String {
-    let older = "on the node that is to be right 'tandem request cluster survive --force', and what only the other one \
-                 has is kept as a candidate";
+    let older = "on the node that is to be right 'tandem request cluster survive --force', with the witness stopped if \
+                 that node has a quorum with it, and what only the other one has is kept as a candidate";
     if contradicted {
         format!("one of the disks of node {peer} and this one is not the newest: {older}")
     } else {
